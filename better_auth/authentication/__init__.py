@@ -1,0 +1,1 @@
+"""Who is calling: one ``authenticate(credentials) -> Principal`` behind every door."""

@@ -1,0 +1,1 @@
+"""One module for each way to say who one is; the setting ``AUTHENTICATORS`` lists those in force."""

@@ -1,0 +1,40 @@
+"""What a caller has shown us, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from better_auth.errors import ErrorCode, Unauthorized
+from better_auth.events import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """``bearer``: the token of an ``Authorization: Bearer`` header; ``renew``: using the session may prolong
+    it; ``read_only``: nothing is written at all, not even to tidy up a dead session."""
+
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    bearer: str | None = None
+    client: Client = field(default_factory=Client)
+    renew: bool = True
+    read_only: bool = False
+
+
+class InvalidCredentials(Unauthorized):
+    """These credentials are of my kind, and they are bad."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.UNAUTHORIZED)
+
+
+class InvalidBearer(InvalidCredentials):
+    """A bearer token with a signature that is not ours."""
+
+
+class SessionEnded(InvalidCredentials):
+    """Credentials of a session that is over: the client should drop them."""
+
+
+class BearerEnded(SessionEnded):
+    """They were a bearer token: unlike a cookie that a browser sends along, meant for this very request."""

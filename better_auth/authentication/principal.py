@@ -1,0 +1,29 @@
+"""Who is calling, and how we know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from better_auth.conf import auth_settings
+from better_auth.events import AuthMethod
+from better_auth.storage.records import SessionRecord, UserRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """``session`` is None where none stands behind the credentials; ``token`` is the session's token as the
+    caller presented it; ``renewed``: this request prolonged the session, so its cookie is due."""
+
+    user: UserRecord
+    session: SessionRecord | None
+    method: AuthMethod
+    token: str | None = None
+    renewed: bool = False
+
+    def is_fresh(self, at: datetime) -> bool:
+        """Signed in within ``SESSION.FRESH_AGE``; counted from the sign-in, renewals do not help."""
+        age = auth_settings.session.fresh_age
+        if self.session is None:
+            return False
+        return age == 0 or at - self.session.created_at < timedelta(seconds=age)

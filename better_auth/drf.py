@@ -1,0 +1,82 @@
+"""For views of Django REST framework: who calls, and permissions on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from better_auth import clock, users
+from better_auth.authentication.credentials import BearerEnded, InvalidCredentials, SessionEnded
+from better_auth.authentication.pipeline import authenticate
+from better_auth.authentication.principal import Principal
+from better_auth.errors import AuthError
+from better_auth.events import AuthMethod
+from better_auth.http import handover, origin
+from better_auth.http.credentials import from_request
+
+
+class BetterAuthentication(BaseAuthentication):
+    """``request.user`` is the host's user, ``request.auth`` the ``Principal``.
+
+    Bad credentials are 401 with ``WWW-Authenticate`` (RFC 6750); the cookie of a session that has ended is
+    nobody's. A cookie that comes with a request which changes something must come from a trusted origin.
+    Use prolongs a session only where ``BetterAuthMiddleware`` is installed, which renews its cookie.
+    """
+
+    realm = "api"
+
+    def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
+        http_request: HttpRequest = request._request
+        try:
+            principal = authenticate(from_request(http_request, renew=handover.is_heard(http_request)))
+        except InvalidCredentials as refusal:
+            if isinstance(refusal, SessionEnded) and not isinstance(refusal, BearerEnded):
+                return None
+            raise AuthenticationFailed("Invalid credentials.", code="UNAUTHORIZED") from None
+        if principal is None:
+            return None
+        handover.tell(http_request, principal)
+        if principal.method is AuthMethod.SESSION:
+            self._ensure_origin(http_request)
+        return users.row_of(principal.user), principal
+
+    def authenticate_header(self, request: Request) -> str:
+        return f'Bearer realm="{self.realm}"'
+
+    def _ensure_origin(self, request: HttpRequest) -> None:
+        try:
+            origin.ensure_origin(request)
+        except AuthError as refusal:
+            raise PermissionDenied(str(refusal), code=refusal.code.name if refusal.code else None) from None
+
+
+class IsSignedIn(BasePermission):
+    message = "Sign in first."
+    code = "UNAUTHORIZED"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, Principal)
+
+
+class IsFresh(IsSignedIn):
+    """Signed in a short while ago (``SESSION.FRESH_AGE``)."""
+
+    message = "Session is not fresh"
+    code = "SESSION_NOT_FRESH"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, Principal) and request.auth.is_fresh(clock.now())
+
+
+class HasVerifiedEmail(IsSignedIn):
+    message = "Email not verified"
+    code = "EMAIL_NOT_VERIFIED"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, Principal) and request.auth.user.email_verified

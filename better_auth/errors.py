@@ -1,0 +1,154 @@
+"""What can go wrong, as the protocol names it.
+
+The class is the status, the code is a member of a catalogue; ``http.reply`` renders both and nobody else
+does. Source: core.md sections 0 and 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+
+class ErrorCode(Enum):
+    """The core catalogue: the member's name is the code on the wire, its value the message."""
+
+    UNAUTHORIZED = "Unauthorized"
+    BAD_REQUEST = "Invalid JSON in request body"
+    VALIDATION_ERROR = "Validation Error"
+    UNSUPPORTED_MEDIA_TYPE = "Unsupported media type"
+    PAYLOAD_TOO_LARGE = "Request body is too large"
+    INTERNAL_SERVER_ERROR = "Internal Server Error"
+    SERVICE_UNAVAILABLE = "The server is busy. Please try again in a moment."
+    NOT_FOUND = "Not found"
+    USER_NOT_FOUND = "User not found"
+    FAILED_TO_CREATE_USER = "Failed to create user"
+    FAILED_TO_CREATE_SESSION = "Failed to create session"
+    FAILED_TO_GET_SESSION = "Failed to get session"
+    FAILED_TO_GET_USER_INFO = "Failed to get user info"
+    INVALID_PASSWORD = "Invalid password"
+    INVALID_EMAIL = "Invalid email"
+    INVALID_EMAIL_OR_PASSWORD = "Invalid email or password"
+    INVALID_USER = "Invalid user"
+    INVALID_TOKEN = "Invalid token"
+    TOKEN_EXPIRED = "Token expired"
+    EMAIL_NOT_VERIFIED = "Email not verified"
+    EMAIL_PASSWORD_DISABLED = "Email and password is not enabled"
+    EMAIL_PASSWORD_SIGN_UP_DISABLED = "Email and password sign up is not enabled"
+    PASSWORD_TOO_SHORT = "Password too short"
+    PASSWORD_TOO_LONG = "Password too long"
+    PASSWORD_COMPROMISED = (
+        "The password you entered has been compromised. Please choose a different password."
+    )
+    PASSWORD_TOO_WEAK = "Password is too weak"
+    USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL = "User already exists. Use another email."
+    EMAIL_CAN_NOT_BE_UPDATED = "Email can not be updated"
+    CHANGE_EMAIL_DISABLED = "Change email is disabled"
+    CREDENTIAL_ACCOUNT_NOT_FOUND = "Credential account not found"
+    SESSION_EXPIRED = "Session expired. Re-authenticate to perform this action."
+    SESSION_NOT_FRESH = "Session is not fresh"
+    FAILED_TO_UNLINK_LAST_ACCOUNT = "You can't unlink your last account"
+    ACCOUNT_NOT_FOUND = "Account not found"
+    PROVIDER_NOT_FOUND = "Provider not found"
+    PROVIDER_NOT_CONFIGURED = "Account is not associated with a configured social provider."
+    PROVIDER_NOT_SUPPORTED = "Provider is not supported."
+    CROSS_SITE_NAVIGATION_LOGIN_BLOCKED = (
+        "Cross-site navigation login blocked. This request appears to be a CSRF attack."
+    )
+    RESET_PASSWORD_DISABLED = "Reset password isn't enabled"
+    VERIFICATION_EMAIL_NOT_ENABLED = "Verification email isn't enabled"
+    EMAIL_ALREADY_VERIFIED = "Email is already verified"
+    EMAIL_MISMATCH = "Email mismatch"
+    INVALID_ORIGIN = "Invalid origin"
+    MISSING_OR_NULL_ORIGIN = "Missing or null Origin"
+    INVALID_CALLBACK_URL = "Invalid callbackURL"
+    INVALID_REDIRECT_URL = "Invalid redirectURL"
+    INVALID_ERROR_CALLBACK_URL = "Invalid errorCallbackURL"
+    INVALID_NEW_USER_CALLBACK_URL = "Invalid newUserCallbackURL"
+    MISSING_FIELD = "Field is required"
+    FIELD_NOT_ALLOWED = "Field not allowed to be set"
+    METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED = (
+        "POST method requires deferSessionRefresh to be enabled in session config"
+    )
+    PASSWORD_ALREADY_SET = "User already has a password set"
+    BANNED_USER = "You have been banned from this application"
+
+
+class AuthError(Exception):
+    """A refusal that the client is told about. ``message`` replaces the catalogue's text."""
+
+    status = 500
+
+    def __init__(
+        self,
+        code: Enum | None = None,
+        message: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.code = code
+        self.message = message if message is not None else (code.value if code else None)
+        self.headers = dict(headers or {})
+        super().__init__(self.message)
+
+    @property
+    def body(self) -> dict[str, str] | None:
+        """``{message, code}``; some refusals have no code, and some no body at all (core.md, section 0)."""
+        if self.message is None:
+            return None
+        return {"message": self.message} | ({"code": self.code.name} if self.code else {})
+
+
+class BadRequest(AuthError):
+    status = 400
+
+
+class Unauthorized(AuthError):
+    status = 401
+
+
+class Forbidden(AuthError):
+    status = 403
+
+
+class NotFound(AuthError):
+    status = 404
+
+
+class MethodNotAllowed(AuthError):
+    status = 405
+
+
+class PayloadTooLarge(AuthError):
+    status = 413
+
+
+class UnsupportedMediaType(AuthError):
+    status = 415
+
+
+class TooManyRequests(AuthError):
+    """``retry_after`` in seconds. No code and no ``Retry-After``: security-rules.md, section 3."""
+
+    status = 429
+
+    def __init__(self, *, retry_after: int) -> None:
+        text = "Too many requests. Please try again later."
+        super().__init__(message=text, headers={"X-Retry-After": str(retry_after)})
+
+
+class Unprocessable(AuthError):
+    status = 422
+
+
+class ServerError(AuthError):
+    status = 500
+
+
+class ServiceUnavailable(AuthError):
+    """Too busy now; ``retry_after`` in seconds (RFC 9110, section 10.2.3)."""
+
+    status = 503
+
+    def __init__(self, *, retry_after: int = 1) -> None:
+        super().__init__(ErrorCode.SERVICE_UNAVAILABLE, headers={"Retry-After": str(retry_after)})

@@ -1,0 +1,149 @@
+"""What happened, in the past tense. Each event is raised once, by the rule that made it happen.
+
+``publish`` tells the receivers at once, inside the caller's transaction: the audit row stands or falls with
+the change. ``committed`` is sent after the commit, to whoever only wants to know (logs, metrics, host code);
+what fails there can't fail the change. Events carry ids, never rows, and never a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.dispatch import Signal
+
+recorded = Signal()
+committed = Signal()
+observed = Signal()
+
+
+class AuthMethod(StrEnum):
+    """How somebody proved who they are."""
+
+    PASSWORD = "password"
+    EMAIL_LINK = "email_link"
+    SESSION = "session"
+    BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from: address (canonical, or empty) and ``User-Agent`` (or empty).
+
+    ``device_id`` and ``device_accounts`` are of the device's own cookie (``http.known_devices``).
+    """
+
+    ip_address: str = ""
+    user_agent: str = ""
+    device_id: str = ""
+    device_accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """``subject_id``: whom it happened to; ``actor_id``: who did it, where that is known."""
+
+    type: ClassVar[str] = ""
+    success: ClassVar[bool] = True
+
+    client: Client = field(default_factory=Client)
+    subject_id: str = ""
+    actor_id: str = ""
+    session_id: str = ""
+    method: AuthMethod | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SignedUp(Event):
+    type = "sign_up"
+
+
+class SignedIn(Event):
+    type = "sign_in"
+
+
+class SignInFailed(Event):
+    type = "sign_in"
+    success = False
+
+
+class SignedOut(Event):
+    type = "sign_out"
+
+
+class SessionRevoked(Event):
+    type = "session_revoked"
+
+
+class SessionsRevoked(Event):
+    type = "sessions_revoked"
+
+
+class UserCreated(Event):
+    """By an operator; whoever signs up themselves is ``SignedUp``."""
+
+    type = "user_created"
+
+
+class UserUpdated(Event):
+    type = "user_updated"
+
+
+class UserDeleted(Event):
+    type = "user_deleted"
+
+
+class PasswordChanged(Event):
+    type = "password_changed"
+
+
+class PasswordCheckFailed(Event):
+    type = "password_check"
+    success = False
+
+
+class PasswordResetRequested(Event):
+    type = "password_reset_requested"
+
+
+class PasswordReset(Event):
+    type = "password_reset"
+
+
+class EmailVerified(Event):
+    type = "email_verified"
+
+
+class EmailChangeRequested(Event):
+    type = "email_change_requested"
+
+
+class EmailChanged(Event):
+    type = "email_changed"
+
+
+class AccountUnlinked(Event):
+    type = "account_unlinked"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something to count or measure that is no event: ``labels`` in the order that the metric names them."""
+
+    name: str
+    labels: tuple[str, ...] = ()
+    value: float = 1
+
+
+def observe(name: str, *labels: str, value: float = 1) -> None:
+    """Count or measure; never fails the caller."""
+    observed.send_robust(sender=None, observation=Observation(name, labels, value))
+
+
+def publish(event: Event) -> None:
+    """Record the event now, and announce it once the surrounding transaction has committed."""
+    recorded.send(sender=type(event), event=event)
+    transaction.on_commit(lambda: committed.send_robust(sender=type(event), event=event), robust=True)

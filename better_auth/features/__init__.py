@@ -1,0 +1,1 @@
+"""Families of endpoints: rules in modules named for actions, and ``endpoints`` that speak the protocol."""

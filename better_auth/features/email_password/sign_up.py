@@ -1,0 +1,81 @@
+"""Sign up with e-mail and password. Source: core.md, section 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from better_auth import accounts, hooks, passwords, users
+from better_auth.conf import auth_settings
+from better_auth.errors import BadRequest, ErrorCode, Unprocessable
+from better_auth.events import AuthMethod, Client, SignedUp, publish
+from better_auth.features.email_verification import links
+from better_auth.sessions import IssuedSession
+from better_auth.sign_in import complete_sign_in
+from better_auth.storage.records import UserRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpOutcome:
+    """``issued`` is None where signing up does not sign in."""
+
+    user: UserRecord
+    issued: IssuedSession | None = None
+
+
+def sign_up_with_email(
+    *,
+    email: str,
+    name: str,
+    password: str,
+    image: str | None,
+    fields: dict[str, Any],
+    remember: bool,
+    callback_url: str | None,
+    client: Client,
+) -> SignUpOutcome:
+    """Make the user and, unless the settings say otherwise, sign them in.
+
+    An address that is taken is told (422); where signing up does not sign in, it is not: the answer is that
+    of a success, and takes as long. Two sign-ups at once with one address make one user.
+    """
+    rules = auth_settings.email_password
+    if not rules.enabled or rules.disable_sign_up:
+        raise BadRequest(ErrorCode.EMAIL_PASSWORD_SIGN_UP_DISABLED)
+    passwords.ensure_acceptable(password, email=email, name=name)
+    if not _hides_users() and users.find_by_email(email):
+        raise Unprocessable(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL)
+    encoded = passwords.hash_password(password)
+    try:
+        columns: dict[str, Any] = {"email": email, "name": name, "image": image, "additional_fields": fields}
+        return _create(columns, encoded, remember, callback_url, client)
+    except users.EmailTaken:
+        if _hides_users():
+            return SignUpOutcome(users.imagine(**columns))
+        raise Unprocessable(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL) from None
+
+
+def _hides_users() -> bool:
+    rules = auth_settings.email_password
+    return rules.require_email_verification or not rules.auto_sign_in
+
+
+def _create(
+    columns: dict[str, Any], encoded: str, remember: bool, callback_url: str | None, client: Client
+) -> SignUpOutcome:
+    with transaction.atomic():
+        hooks.before_sign_up(
+            email=columns["email"], name=columns["name"], fields=columns["additional_fields"], client=client
+        )
+        user = users.create(**columns, encoded_password=encoded)
+        accounts.ensure_credential(user)
+        publish(SignedUp(client=client, subject_id=user.id, method=AuthMethod.PASSWORD))
+        hooks.after_sign_up(user, client=client)
+        if links.are_sent_on_sign_up():
+            links.mail_verification(user, callback_url=callback_url)
+        if _hides_users():
+            return SignUpOutcome(user)
+        outcome = complete_sign_in(user, method=AuthMethod.PASSWORD, client=client, remember=remember)
+        return SignUpOutcome(user, outcome if isinstance(outcome, IssuedSession) else None)

@@ -1,0 +1,1 @@
+"""Proving and changing e-mail addresses by mailed links."""

@@ -1,0 +1,1 @@
+"""Reading, listing and ending sessions."""

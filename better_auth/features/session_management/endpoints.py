@@ -1,0 +1,150 @@
+"""``/get-session`` and the endpoints that list, change and end sessions. Source: core.md, section 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from better_auth import additional_fields, clock, sessions
+from better_auth.conf import auth_settings
+from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
+from better_auth.events import SessionRevoked, SessionsRevoked, SignedOut, publish
+from better_auth.http import cookies, session_copy, wire
+from better_auth.http.endpoint import Access, Call, endpoint
+from better_auth.http.fields import Body, StrictBoolean, StrictText
+from better_auth.http.input_fields import ensure_settable_on_session
+from better_auth.http.reply import Reply
+
+
+@endpoint("GET", "/get-session", is_hot=True, aliases=("/session",))
+def get_session(call: Call) -> Reply:
+    """The session and its user, or null. With a valid copy in a cookie the store is not asked."""
+    if not _flag(call, "disableCookieCache"):
+        copy = session_copy.read(call.credentials)
+        if copy is not None:
+            return Reply(copy)
+    deferred = auth_settings.session.defer_refresh
+    if deferred:
+        call.credentials = session_copy.without_writing(call.credentials)
+    elif _flag(call, "disableRefresh"):
+        call.credentials = session_copy.without_renewal(call.credentials)
+    reply = _session_reply(call)
+    if deferred and call.principal:
+        reply.body["needsRefresh"] = sessions.is_due(call.session, clock.now())
+    return reply
+
+
+@endpoint("POST", "/get-session", is_hot=True, reads_body=False)
+def refresh_session(call: Call) -> Reply:
+    """The renewing half of a deferred refresh."""
+    if not auth_settings.session.defer_refresh:
+        raise MethodNotAllowed(ErrorCode.METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED)
+    return _session_reply(call)
+
+
+@endpoint("GET", "/list-sessions", access=Access.FRESH)
+def list_sessions(call: Call) -> Reply:
+    """The caller's own session with its token, the others with a handle that ``/revoke-session`` takes."""
+    own, token = call.session.id, call.ensure_principal().token or ""
+    listed = sessions.list_active(call.user)
+    return Reply(
+        [
+            wire.session_object(one, token=token if one.id == own else sessions.handle_of(one))
+            for one in listed
+        ]
+    )
+
+
+class RevokeSessionBody(Body):
+    token = StrictText()
+
+
+@endpoint("POST", "/revoke-session", access=Access.SIGNED_IN, body=RevokeSessionBody)
+def revoke_session(call: Call) -> Reply:
+    """Always a success, so that nobody learns whose token it was."""
+    session = sessions.find_owned(call.user, call.body["token"])
+    if session:
+        with transaction.atomic():
+            if sessions.revoke(session, call.user):
+                publish(SessionRevoked(client=call.client, subject_id=call.user.id, session_id=session.id))
+    return Reply({"status": True}, clears_session=bool(session and session.id == call.session.id))
+
+
+@endpoint("POST", "/revoke-sessions", access=Access.SIGNED_IN)
+def revoke_sessions(call: Call) -> Reply:
+    _revoke_all(call, keep_own=False)
+    return Reply({"status": True}, clears_session=True)
+
+
+@endpoint("POST", "/revoke-other-sessions", access=Access.SIGNED_IN)
+def revoke_other_sessions(call: Call) -> Reply:
+    _revoke_all(call, keep_own=True)
+    return Reply({"status": True})
+
+
+class UpdateSessionBody(Body):
+    shape = "record"
+
+    @classmethod
+    def parse(cls, value: Any, *, place: str = "body") -> dict[str, Any]:
+        super().parse(value, place=place)
+        return dict(value)
+
+
+@endpoint("POST", "/update-session", access=Access.SIGNED_IN, body=UpdateSessionBody)
+def update_session(call: Call) -> Reply:
+    """Only additional fields that the settings declare can be changed."""
+    ensure_settable_on_session(call.body)
+    fields = additional_fields.read_changes("session", call.body)
+    if not fields:
+        raise BadRequest(message="No fields to update")
+    session = sessions.update(call.session, additional_fields=fields)
+    if session is None:
+        call.session_ended = True
+        raise Unauthorized(ErrorCode.FAILED_TO_GET_SESSION)
+    issued = call.redelivered(session=session)
+    return Reply({"session": wire.session_object(session, token=issued.token)}, session=issued)
+
+
+class SignOutBody(Body):
+    callbackURL = StrictText(required=False)
+    disableRedirect = StrictBoolean(required=False)
+    state = StrictText(required=False)
+
+
+@endpoint("POST", "/sign-out", body=SignOutBody, optional_body=True, renews=False, aliases=("/logout",))
+def sign_out(call: Call) -> Reply:
+    """End the caller's session, if there is one; never fails for lack of it."""
+    if call.principal and call.principal.session:
+        with transaction.atomic():
+            if sessions.revoke(call.session, call.user):
+                publish(SignedOut(client=call.client, subject_id=call.user.id, session_id=call.session.id))
+    return Reply({"success": True}, clears_session=True)
+
+
+def _flag(call: Call, name: str) -> bool:
+    """As JavaScript takes it for true: any text but the empty one, and any list."""
+    values = call.request.GET.getlist(name)
+    return len(values) > 1 or any(values)
+
+
+def _session_reply(call: Call) -> Reply:
+    reply = Reply(None, read_at_ms=clock.epoch_ms(clock.now()))
+    reply.request_cookies = call.credentials.cookies
+    if call.principal:
+        token = call.principal.token or ""
+        reply.body = {
+            "session": wire.session_object(call.session, token=token),
+            "user": wire.user_object(call.user),
+        }
+        session_copy.refresh(call.redelivered(), reply, renewed=call.principal.renewed)
+    elif not auth_settings.session.cookie_cache.enabled and session_copy.is_present(call.credentials):
+        cookies.clear_session_data(reply)
+    return reply
+
+
+def _revoke_all(call: Call, *, keep_own: bool) -> None:
+    with transaction.atomic():
+        count = sessions.revoke_all(call.user, keep=call.session if keep_own else None)
+        publish(SessionsRevoked(client=call.client, subject_id=call.user.id, details={"count": count}))

@@ -1,0 +1,1 @@
+"""Sign-in with providers; without any configured, the refusals that the protocol names."""

@@ -1,0 +1,1 @@
+"""Is it up, and what went wrong: ``/ok`` and ``/error``."""

@@ -1,0 +1,239 @@
+"""``@endpoint``: one operation of the protocol, from request to reply.
+
+The order of the checks is the protocol's (core.md, section 0): disabled path, rate limit, media type and
+JSON, origin and callback URLs, schema, session, and then the rule itself. Whatever goes wrong becomes the
+protocol's error here and nowhere else. Most operations are served as DRF views; the reads that every request
+of every client makes are plain Django views, which cost a fifth.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from functools import cached_property, lru_cache
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, TooManyFieldsSent
+from django.core.signals import got_request_exception
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from better_auth import clock, rate_limits
+from better_auth.authentication.credentials import Credentials, SessionEnded
+from better_auth.authentication.pipeline import authenticate_leniently
+from better_auth.authentication.principal import Principal
+from better_auth.conf import auth_settings
+from better_auth.errors import (
+    AuthError,
+    BadRequest,
+    ErrorCode,
+    Forbidden,
+    NotFound,
+    ServerError,
+    ServiceUnavailable,
+    Unauthorized,
+)
+from better_auth.events import Client, observe
+from better_auth.http import bodies, cookies, origin
+from better_auth.http.credentials import from_request
+from better_auth.http.fields import UNDEFINED, Body
+from better_auth.http.reply import Reply, error_reply
+from better_auth.sessions import IssuedSession
+from better_auth.storage.records import SessionRecord, UserRecord
+
+logger = logging.getLogger("better_auth.http")
+
+
+class Access(Enum):
+    """Who may call. Upstream's two kinds of signed-in callers are one here: the store is always asked."""
+
+    ANYONE = auto()
+    SIGNED_IN = auto()
+    FRESH = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An endpoint and what must hold before its rule is called."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Reply]
+    access: Access = Access.ANYONE
+    body: type[Body] | None = None
+    optional_body: bool = False
+    query: type[Body] | None = None
+    accepts_form: bool = False
+    guards_login: bool = False
+    reads_body: bool = True
+    renews: bool = True
+    is_hot: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+
+@dataclass
+class Call:
+    """One request, as a rule's endpoint sees it: validated members and, on demand, the caller."""
+
+    operation: Operation
+    request: HttpRequest
+    path: Mapping[str, str]
+    credentials: Credentials
+    body: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
+    session_ended: bool = False
+
+    @property
+    def client(self) -> Client:
+        return self.credentials.client
+
+    @cached_property
+    def principal(self) -> Principal | None:
+        """Who calls, if anybody; the cookie of a dead session is noted, so that the reply expires it."""
+        try:
+            return authenticate_leniently(self.credentials)
+        except SessionEnded:
+            self.session_ended = True
+            return None
+
+    def ensure_principal(self) -> Principal:
+        """Raises ``Unauthorized``."""
+        if self.principal is None:
+            raise Unauthorized(ErrorCode.UNAUTHORIZED)
+        return self.principal
+
+    @property
+    def user(self) -> UserRecord:
+        return self.ensure_principal().user
+
+    @property
+    def session(self) -> SessionRecord:
+        session = self.ensure_principal().session
+        if session is None:
+            raise Unauthorized(ErrorCode.UNAUTHORIZED)
+        return session
+
+    def redelivered(
+        self, *, user: UserRecord | None = None, session: SessionRecord | None = None
+    ) -> IssuedSession:
+        """The caller's own session, to be handed out again after it or its user has changed."""
+        principal = self.ensure_principal()
+        return IssuedSession(session or self.session, user or principal.user, principal.token or "")
+
+
+def endpoint(method: str, path: str, **demands: Any) -> Callable[[Callable[[Call], Reply]], Operation]:
+    """Declare an operation; ``demands`` are fields of ``Operation``, ``path`` has Django's ``<str:name>``."""
+
+    def declare(handler: Callable[[Call], Reply]) -> Operation:
+        return Operation(method=method, path=path, handler=handler, **demands)
+
+    return declare
+
+
+def operations_in(*modules: Any) -> list[Operation]:
+    """All operations that these modules declare."""
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Operation)]
+
+
+def answer(operation: Operation, request: HttpRequest, path: Mapping[str, str]) -> Reply:
+    """Run an operation. Never raises: every failure is a reply."""
+    if is_disabled(operation):
+        return Reply(body="Not Found", status=404, content_type="text/plain")
+    started = time.perf_counter()
+    call = Call(operation, request, path, from_request(request, renew=operation.renews))
+    try:
+        _prepare(call)
+        reply = operation.handler(call)
+    except AuthError as refusal:
+        reply = error_reply(refusal)
+    except (OperationalError, InterfaceError) as fault:
+        logger.error("%s %s: the database failed: %s", operation.method, operation.path, type(fault).__name__)
+        reply = error_reply(ServiceUnavailable(retry_after=2))
+    except (IntegrityError, ObjectDoesNotExist):
+        # What the rule had read was deleted or taken meanwhile; asked again, it sees that and refuses.
+        logger.exception("%s %s met a change made at the same time", operation.method, operation.path)
+        reply = error_reply(ServiceUnavailable(retry_after=1))
+    except Exception:  # a defect of ours or of the host's code: the client gets no trace of it
+        logger.exception("%s %s failed", operation.method, operation.path)
+        got_request_exception.send(sender=None, request=request)
+        reply = error_reply(ServerError(ErrorCode.INTERNAL_SERVER_ERROR))
+    reply = _deliver(call, reply)
+    observe("duration", operation.name, value=time.perf_counter() - started)
+    return reply
+
+
+def is_disabled(operation: Operation) -> bool:
+    disabled = auth_settings.disabled_paths
+    paths = (path.partition("/<")[0] for path in (operation.path, *operation.aliases))
+    return bool(disabled) and any(path in disabled for path in paths)
+
+
+def not_found() -> Reply:
+    """An unknown path or a wrong method: 404 without a body or its type (security-rules.md, section 5)."""
+    return replace(error_reply(NotFound()), content_type="")
+
+
+def _prepare(call: Call) -> None:
+    operation, request = call.operation, call.request
+    rate_limits.ensure_rate(operation.path, call.client)
+    is_safe = operation.method in origin.SAFE_METHODS
+    reads_body = operation.reads_body and not is_safe
+    raw = bodies.read(request, accepts_form=operation.accepts_form) if reads_body else UNDEFINED
+    query = _query(request)
+    if not is_safe:
+        origin.ensure_origin(request)
+        origin.ensure_trusted_urls(raw, query)
+    if operation.body and not (raw is UNDEFINED and operation.optional_body):
+        call.body = operation.body.parse(raw)
+    if operation.query:
+        call.query = operation.query.parse(query, place="query")
+    if operation.access is not Access.ANYONE:
+        _ensure_access(call)
+    if operation.guards_login:
+        origin.ensure_no_cross_site_form(request)
+
+
+def _ensure_access(call: Call) -> None:
+    principal = call.ensure_principal()
+    if call.operation.access is Access.FRESH and not principal.is_fresh(clock.now()):
+        raise Forbidden(ErrorCode.SESSION_NOT_FRESH)
+
+
+def _query(request: HttpRequest) -> dict[str, Any]:
+    """Query parameters; one that is repeated is a list, which no schema of ours takes for a string."""
+    try:
+        given = request.GET.lists()
+    except TooManyFieldsSent:
+        raise BadRequest(ErrorCode.BAD_REQUEST, "Too many query parameters") from None
+    return {name: values[0] if len(values) == 1 else values for name, values in given}
+
+
+def _deliver(call: Call, reply: Reply) -> Reply:
+    """Hand over what the caller must know of the session: one place for every change of it."""
+    reply.request_cookies = call.credentials.cookies
+    if reply.session is not None:
+        deliver_session(reply.session, reply)
+    elif reply.clears_session or call.session_ended:
+        cookies.clear_session(reply)
+    elif "principal" in vars(call) and call.principal and call.principal.renewed:
+        deliver_session(call.redelivered(), reply)
+    return reply
+
+
+def deliver_session(issued: IssuedSession, reply: Reply) -> None:
+    """Run ``SESSION_DELIVERIES``: cookies, headers, whatever a feature adds."""
+    for deliver in _deliveries(auth_settings.session_deliveries):
+        deliver(issued, reply)
+
+
+@lru_cache(maxsize=8)
+def _deliveries(paths: Sequence[str]) -> tuple[Callable[[IssuedSession, Reply], None], ...]:
+    return tuple(import_string(path) for path in paths)

@@ -1,0 +1,19 @@
+"""Rows, and nothing but rows: the rules are in the lifecycles above."""
+
+from better_auth.models.account import CREDENTIAL, Account
+from better_auth.models.audit_entry import AuditEntry
+from better_auth.models.session import Session
+from better_auth.models.user import AbstractBetterAuthUser, AuthColumns, User, UserProfile
+from better_auth.models.verification import Verification
+
+__all__ = [
+    "CREDENTIAL",
+    "AbstractBetterAuthUser",
+    "Account",
+    "AuditEntry",
+    "AuthColumns",
+    "Session",
+    "User",
+    "UserProfile",
+    "Verification",
+]

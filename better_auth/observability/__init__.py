@@ -1,0 +1,1 @@
+"""Receivers of events; connected when the app is ready, imported by nobody else."""

@@ -1,0 +1,97 @@
+"""Metrics for Prometheus, counted from events and observations. Labels are of bounded number.
+
+With several processes set ``PROMETHEUS_MULTIPROC_DIR`` (docs/runbook.md); the counts are then joined.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from better_auth import clock
+from better_auth.events import Event, Observation, SignedIn, SignInFailed, committed, observed
+from better_auth.models import Session
+
+attempts = Counter("better_auth_attempts", "Tries to sign in.", ["method"])
+successes = Counter("better_auth_success", "Sign-ins.", ["method"])
+failures = Counter("better_auth_failures", "Failed sign-ins, by reason.", ["method", "reason"])
+events = Counter("better_auth_events", "Everything that the audit log knows, by type.", ["type", "success"])
+validations = Counter("better_auth_token_validations", "Credentials checked.", ["scheme", "result"])
+cache_hits = Counter("better_auth_token_cache_hits", "Sessions found in a cache.")
+cache_misses = Counter("better_auth_token_cache_misses", "Sessions that no cache had.")
+migrated_users = Counter("better_auth_migrated_users", "Users brought over.", ["source"])
+duration = Histogram("better_auth_duration_seconds", "Time to answer, by operation.", ["operation"])
+
+COUNT_SECONDS = 15
+UNKNOWN = "none"
+
+
+class ActiveSessions(Collector):
+    """``better_auth_active_sessions``, asked of the database at most once in ``COUNT_SECONDS``."""
+
+    def __init__(self) -> None:
+        self._counted_at = float("-inf")
+        self._count = 0
+
+    def describe(self) -> Iterator[Metric]:
+        """Named without asking the database, which at start may not be there yet."""
+        yield GaugeMetricFamily("better_auth_active_sessions", "Sessions that have not expired.")
+
+    def collect(self) -> Iterator[Metric]:
+        now = time.monotonic()
+        if now - self._counted_at > COUNT_SECONDS:
+            self._count = Session.objects.filter(expires_at__gt=clock.now()).count()
+            self._counted_at = now
+        gauge = GaugeMetricFamily("better_auth_active_sessions", "Sessions that have not expired.")
+        gauge.add_metric([], self._count)
+        yield gauge
+
+
+active_sessions = ActiveSessions()
+
+
+def render() -> bytes:
+    """Everything, in Prometheus' text format; of all processes where they share a directory."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return generate_latest(REGISTRY)
+    joined = CollectorRegistry()
+    multiprocess.MultiProcessCollector(joined)  # type: ignore[no-untyped-call]
+    joined.register(active_sessions)
+    return generate_latest(joined)
+
+
+def count_event(*, event: Event, **kwargs: Any) -> None:
+    method = event.method or UNKNOWN
+    events.labels(event.type, str(event.success).lower()).inc()
+    if isinstance(event, SignedIn):
+        attempts.labels(method).inc()
+        successes.labels(method).inc()
+    elif isinstance(event, SignInFailed):
+        attempts.labels(method).inc()
+        failures.labels(method, event.details.get("reason", UNKNOWN)).inc()
+
+
+def count_observation(*, observation: Observation, **kwargs: Any) -> None:
+    if observation.name == "duration":
+        duration.labels(*observation.labels).observe(observation.value)
+    elif observation.name == "token_validation":
+        validations.labels(*observation.labels).inc()
+    elif observation.name == "token_cache_hit":
+        cache_hits.inc()
+    elif observation.name == "token_cache_miss":
+        cache_misses.inc()
+    elif observation.name == "migrated_users":
+        migrated_users.labels(*observation.labels).inc(observation.value)
+
+
+def connect() -> None:
+    committed.connect(count_event, dispatch_uid="better_auth.metrics.events")
+    observed.connect(count_observation, dispatch_uid="better_auth.metrics.observations")
+    if active_sessions not in REGISTRY._collector_to_names:
+        REGISTRY.register(active_sessions)

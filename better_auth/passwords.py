@@ -1,0 +1,215 @@
+"""Passwords: one ``verify`` for every path in, one ``set_password`` for every change.
+
+There is one password column, Django's. A hash from elsewhere that is too long for the host's column stands
+in the credential account's own column until the next sign-in upgrades it; ``verify`` reads both.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import (
+    BasePasswordHasher,
+    get_hasher,
+    identify_hasher,
+    is_password_usable,
+    make_password,
+)
+from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.core.exceptions import ValidationError
+from django.db import connections, transaction
+from django.utils.module_loading import import_string
+
+from better_auth.conf import auth_settings
+from better_auth.crypto.hash_limits import UnknownAlgorithm, ensure_affordable
+from better_auth.errors import BadRequest, ErrorCode
+from better_auth.hashing import slots
+from better_auth.models import CREDENTIAL, Account
+from better_auth.storage.records import UserRecord
+
+logger = logging.getLogger("better_auth.passwords")
+
+# Never upgrade towards the weaker family, whatever PASSWORD_HASHERS puts first.
+FAMILY_STRENGTH = {"argon2": 3, "scrypt": 3, "better_auth_scrypt": 3, "bcrypt_sha256": 2, "bcrypt": 2}
+FAMILY_STRENGTH |= {"pbkdf2_sha256": 1, "pbkdf2_sha1": 1}
+COST_PARAMETERS = ("memory_cost", "time_cost", "parallelism", "iterations", "work_factor", "block_size")
+
+
+def verify(password: str, user: UserRecord | None) -> bool:
+    """Is this the user's password? An old hash is upgraded on the way.
+
+    No user, no password and a hash that can't be computed cost what a wrong password costs, so that time
+    does not tell them apart. Raises ``ServiceUnavailable`` when too many hash already.
+    """
+    return find_verified_hash(password, user) is not None
+
+
+def find_verified_hash(password: str, user: UserRecord | None) -> str | None:
+    """Like ``verify``: the hash that the password fits, for a ``set_password`` that may replace only that."""
+    encoded = _stored(user) if user else None
+    with _hashing():
+        if user is None or encoded is None or not _is_affordable(encoded, user):
+            _equalize(password, done=None)
+            return None
+        if not _matches(password, encoded):
+            _equalize(password, done=identify_hasher(encoded).algorithm)
+            return None
+        upgraded = make_password(password) if _should_upgrade(encoded) else None
+    if upgraded and _store(user, upgraded, replacing=encoded):
+        return upgraded
+    return encoded
+
+
+def hash_password(password: str) -> str:
+    """The password in today's format. Raises ``ServiceUnavailable`` when too many hash already."""
+    with _hashing():
+        return make_password(password)
+
+
+def set_password(user: UserRecord, encoded: str, *, replacing: str | None = None) -> bool:
+    """Put a hash, of any known format, in place of the present one.
+
+    With ``replacing``, only if that is still the present one; False where it is not.
+    """
+    return _store(user, encoded, replacing=replacing)
+
+
+def has_password(user: UserRecord) -> bool:
+    return _stored(user) is not None
+
+
+def ensure_not_too_long(password: str) -> None:
+    """Nothing longer is ever hashed. Length counts in UTF-16 code units, as in JavaScript.
+
+    Source: core.md, section 0.
+    """
+    if _utf16_length(password) > auth_settings.password.max_length:
+        raise BadRequest(ErrorCode.PASSWORD_TOO_LONG)
+
+
+def ensure_length(password: str) -> None:
+    """Raises ``PASSWORD_TOO_SHORT`` or ``PASSWORD_TOO_LONG``."""
+    if _utf16_length(password) < auth_settings.password.min_length:
+        raise BadRequest(ErrorCode.PASSWORD_TOO_SHORT)
+    ensure_not_too_long(password)
+
+
+def ensure_acceptable(password: str, *, email: str = "", name: str = "") -> None:
+    """The whole policy for a new password: length, common passwords, the host's validators."""
+    ensure_length(password)
+    for problem in find_problems(password, email=email, name=name):
+        raise BadRequest(*problem)
+
+
+def find_problems(password: str, *, email: str = "", name: str = "") -> list[tuple[ErrorCode, str]]:
+    """What the policy holds against a password of right length, as code and message."""
+    problems: list[tuple[ErrorCode, str]] = []
+    if auth_settings.password.refuse_common:
+        try:
+            CommonPasswordValidator().validate(password)
+        except ValidationError:
+            problems.append((ErrorCode.PASSWORD_COMPROMISED, ErrorCode.PASSWORD_COMPROMISED.value))
+    for path in auth_settings.password.validators:
+        try:
+            import_string(path)().validate(password, _person(email=email, name=name))
+        except ValidationError as refusal:
+            problems.append((ErrorCode.PASSWORD_TOO_WEAK, " ".join(refusal.messages)))
+    return problems
+
+
+def _person(**columns: str) -> Any:
+    """An unsaved user for validators that compare the password with what is known of the person."""
+    model = get_user_model()
+    known = {field.name for field in model._meta.get_fields()}
+    return model(**{name: value for name, value in columns.items() if name in known})
+
+
+def _stored(user: UserRecord) -> str | None:
+    encoded: str | None = (
+        get_user_model()._default_manager.filter(pk=user.key).values_list("password", flat=True).first()
+    )
+    if encoded and is_password_usable(encoded):
+        return encoded
+    accounts = Account.objects.filter(user_id=user.key, provider_id=CREDENTIAL, password__isnull=False)
+    return accounts.values_list("password", flat=True).first()
+
+
+@contextmanager
+def _hashing() -> Iterator[None]:
+    """Hold a slot for hashing. A connection from a pool goes back first: a storm of sign-ins that wait
+    for their turn would else hold them all, and session checks would wait with them."""
+    for connection in connections.all(initialized_only=True):
+        if getattr(connection, "pool", None) and not connection.in_atomic_block:
+            connection.close()
+    with slots.slot():
+        yield
+
+
+def _store(user: UserRecord, encoded: str, *, replacing: str | None = None) -> bool:
+    """Write a hash where it fits. With ``replacing``, only if that is still the present one: neither an
+    upgrade nor a change that knew the old password may undo a change that came between."""
+    model = get_user_model()
+    limit = model._meta.get_field("password").max_length or 0
+    fits = len(encoded) <= limit
+    with transaction.atomic():
+        model._default_manager.select_for_update().filter(pk=user.key).first()
+        if replacing is not None and _stored(user) != replacing:
+            return False
+        model._default_manager.filter(pk=user.key).update(password=encoded if fits else make_password(None))
+        Account.objects.filter(user_id=user.key, provider_id=CREDENTIAL).update(
+            password=None if fits else encoded
+        )
+    return True
+
+
+def _equalize(password: str, *, done: str | None) -> None:
+    """Spend what a failed check costs for anybody: today's algorithm and those of the settings, once each."""
+    wanted = {get_hasher().algorithm, *auth_settings.password.equalized_algorithms}
+    for algorithm in wanted - {done}:
+        make_password(password, hasher=algorithm or "default")
+
+
+def _is_affordable(encoded: str, user: UserRecord) -> bool:
+    """A hasher that the host brought along is the host's to bound; whatever else is unknown is refused."""
+    try:
+        with suppress(UnknownAlgorithm):
+            ensure_affordable(encoded)
+        identify_hasher(encoded)
+    except ValueError as refusal:
+        logger.warning("password hash of user %s refused: %s", user.id, type(refusal).__name__)
+        return False
+    return True
+
+
+def _matches(password: str, encoded: str) -> bool:
+    """As typed first; then in the normal form NFKC, which other systems hash."""
+    hasher = identify_hasher(encoded)
+    normal = unicodedata.normalize("NFKC", password)
+    try:
+        return hasher.verify(password, encoded) or (normal != password and hasher.verify(normal, encoded))
+    except ValueError:  # bcrypt refuses more than 72 bytes
+        return False
+
+
+def _strength(hasher: BasePasswordHasher) -> int:
+    return FAMILY_STRENGTH.get(hasher.algorithm or "", 0)
+
+
+def _should_upgrade(encoded: str) -> bool:
+    stored, preferred = identify_hasher(encoded), get_hasher()
+    if stored.algorithm != preferred.algorithm:
+        return _strength(preferred) >= _strength(stored)
+    costs = stored.decode(encoded)
+    stronger = any(
+        costs.get(name) and costs[name] > getattr(preferred, name, costs[name]) for name in COST_PARAMETERS
+    )
+    return preferred.must_update(encoded) and not stronger
+
+
+def _utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,0 +1,195 @@
+"""The lifecycle of sessions, and the only writer of them.
+
+A token is shown to whoever signs in and rests nowhere: rows and caches hold its SHA-256. Other sessions of
+a user are named by a *handle*, which can revoke them and opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models, transaction
+
+from better_auth import clock, hooks
+from better_auth.conf import auth_settings
+from better_auth.crypto.identifiers import new_session_token, token_digest
+from better_auth.errors import ErrorCode, Forbidden
+from better_auth.events import AuthMethod, Client
+from better_auth.models import Session
+from better_auth.storage import last_seen, revocations
+from better_auth.storage.records import SessionRecord, UserRecord, find_session, session_record
+
+UNREMEMBERED_SECONDS = 86400
+HANDLE_PREFIX = "sid_"
+USER_AGENT_LENGTH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSession:
+    """A session on its way to the client.
+
+    ``remember``: whether the cookie outlives the browser; None leaves it as the client's cookies have it.
+    """
+
+    session: SessionRecord
+    user: UserRecord
+    token: str
+    remember: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumedSession:
+    """``renewed``: its life was prolonged just now, so the client's cookie must be too."""
+
+    session: SessionRecord
+    user: UserRecord
+    renewed: bool
+
+
+def issue(
+    user: UserRecord, *, client: Client, method: AuthMethod, remember: bool | None = True, **columns: Any
+) -> IssuedSession:
+    """Start a session: a week, or a day where it should not be remembered.
+
+    Raises ``Forbidden`` for a banned, inactive or deleted user, whatever the way in.
+    """
+    now = clock.now()
+    if user.is_shut_out(now):
+        raise Forbidden(ErrorCode.BANNED_USER, auth_settings.user.banned_message)
+    hooks.before_session(user, method=method, client=client)
+    token = new_session_token()
+    seconds = UNREMEMBERED_SECONDS if remember is False else auth_settings.session.expires_in
+    row = Session.objects.create(
+        user_id=user.key,
+        token_hash=token_digest(token),
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(seconds=seconds),
+        last_seen_at=now,
+        ip_address=client.ip_address,
+        user_agent=client.user_agent[:USER_AGENT_LENGTH],
+        auth_method=method,
+        **columns,
+    )
+    session = session_record(row, user_id=user.id)
+    hooks.after_session(user, session, client=client)
+    return IssuedSession(session, user, token, remember)
+
+
+def resume(token: str, *, renew: bool = True, read_only: bool = False) -> ResumedSession | None:
+    """The living session of this token, or None. A dead one is deleted on the way, unless ``read_only``.
+
+    With ``renew`` a session that is due gets its full life back, by one guarded UPDATE: of any number of
+    parallel requests one writes, and all go on with the same session.
+    """
+    found = find_session(token_digest(token))
+    if found is None:
+        return None
+    session, user = found
+    now = clock.now()
+    if session.expires_at <= now or _is_idle(session, now):
+        if not read_only:
+            _delete([session.id], user)
+        return None
+    if user.is_shut_out(now):
+        return None
+    if auth_settings.session.idle_timeout_minutes:
+        last_seen.touch(session.id, stored=session.last_seen_at, now=now)
+    if read_only or not renew or not is_due(session, now):
+        return ResumedSession(session, user, renewed=False)
+    return _renew(session, user, now)
+
+
+def is_due(session: SessionRecord, now: datetime) -> bool:
+    """Time for a renewal: ``update_age`` has passed since the last one.
+
+    Source: sessions-and-cookies.md, section 3.
+    """
+    rules = auth_settings.session
+    renewed_at = session.expires_at - timedelta(seconds=rules.expires_in)
+    return not rules.disable_refresh and renewed_at + timedelta(seconds=rules.update_age) <= now
+
+
+def list_active(user: UserRecord) -> list[SessionRecord]:
+    """Living sessions of the user, oldest first, without those in which an administrator acts for them."""
+    rows = Session.objects.filter(user_id=user.key, expires_at__gt=clock.now(), impersonated_by__isnull=True)
+    return [session_record(row, user_id=user.id) for row in rows.order_by("created_at", "id")]
+
+
+def handle_of(session: SessionRecord) -> str:
+    """Names a session to its owner without giving its token away."""
+    return HANDLE_PREFIX + session.id
+
+
+def find_owned(user: UserRecord, token_or_handle: str) -> SessionRecord | None:
+    """A session of this user, by its token or by its handle."""
+    named = models.Q(token_hash=token_digest(token_or_handle))
+    if token_or_handle.startswith(HANDLE_PREFIX):
+        named |= models.Q(pk=token_or_handle.removeprefix(HANDLE_PREFIX))
+    row = Session.objects.filter(named, user_id=user.key).first()
+    return session_record(row, user_id=user.id) if row else None
+
+
+def update(session: SessionRecord, **columns: Any) -> SessionRecord | None:
+    """Change columns; None where the session has ended meanwhile.
+
+    ``additional_fields`` are merged under a lock, so that two changes at once both stay.
+    """
+    changed = {**columns, "updated_at": clock.now()}
+    with transaction.atomic():
+        row = Session.objects.select_for_update().filter(pk=session.id).first()
+        if row is None:
+            return None
+        if "additional_fields" in changed:
+            changed["additional_fields"] = {**row.additional_fields, **changed["additional_fields"]}
+        Session.objects.filter(pk=session.id).update(**changed)
+    return replace(session, **changed)
+
+
+def revoke(session: SessionRecord, user: UserRecord) -> bool:
+    """End one session; False where it had ended already."""
+    return _delete([session.id], user) > 0
+
+
+def revoke_all(user: UserRecord, *, keep: SessionRecord | None = None) -> int:
+    """End all sessions of the user, but ``keep`` where given; the number ended."""
+    rows = Session.objects.filter(user_id=user.key)
+    if keep is None:
+        revocations.mark_user(user.id)
+        return rows.delete()[0]
+    return _delete(rows.exclude(pk=keep.id).values_list("pk", flat=True), user)
+
+
+def refresh_copies(user: UserRecord) -> None:
+    """The user has changed: signed copies in cookies that show the former state are void."""
+    revocations.mark_user(user.id)
+
+
+def _delete(ids: Iterable[str], user: UserRecord) -> int:
+    doomed = list(ids)
+    for one in doomed:
+        revocations.mark_session(one)
+    return Session.objects.filter(pk__in=doomed, user_id=user.key).delete()[0]
+
+
+def _is_idle(session: SessionRecord, now: datetime) -> bool:
+    minutes = auth_settings.session.idle_timeout_minutes
+    if not minutes:
+        return False
+    seen = [moment for moment in (session.last_seen_at, last_seen.seen_here(session.id)) if moment]
+    silence = now - max(seen, default=session.updated_at)
+    return silence > timedelta(minutes=minutes, seconds=last_seen.GRACE_SECONDS)
+
+
+def _renew(session: SessionRecord, user: UserRecord, now: datetime) -> ResumedSession | None:
+    expires_at = now + timedelta(seconds=auth_settings.session.expires_in)
+    won = Session.objects.filter(pk=session.id, expires_at=session.expires_at).update(
+        expires_at=expires_at, updated_at=now
+    )
+    if won:
+        return ResumedSession(replace(session, expires_at=expires_at, updated_at=now), user, renewed=True)
+    again = find_session(session.token_hash)  # another request was first, or the session was revoked
+    return ResumedSession(*again, renewed=True) if again else None

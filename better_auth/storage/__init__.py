@@ -1,0 +1,1 @@
+"""What is remembered: frozen records above, rows and caches below."""

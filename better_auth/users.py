@@ -1,0 +1,188 @@
+"""The lifecycle of users, and the only writer of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, models, transaction
+
+from better_auth import clock
+from better_auth.addresses import normalize_email as normalize_email
+from better_auth.conf import auth_settings
+from better_auth.crypto.identifiers import new_id
+from better_auth.models import CREDENTIAL, Account, Session, UserProfile
+from better_auth.storage import host_users
+from better_auth.storage.records import UserRecord, carrier_model, has_user_row, user_record
+
+
+class EmailTaken(Exception):
+    """Another user has this address."""
+
+
+def create(*, email: str, name: str, encoded_password: str | None = None, **columns: Any) -> UserRecord:
+    """Make a user. ``columns`` are those of ``AuthColumns``; without a password none will ever match.
+
+    Raises ``EmailTaken``, also when two sign-ups race: the unique index decides. An address that a user of
+    the host's has is taken before that user has a profile, too.
+    """
+    if not has_user_row():
+        host_users.ensure_room_for(normalize_email(email))
+        if host_users.holders(normalize_email(email)).exists():
+            raise EmailTaken(email)
+    now = clock.now()
+    values = {
+        "email": normalize_email(email),
+        "name": name,
+        "role": auth_settings.user.default_role,
+        "created_at": now,
+        "updated_at": now,
+        **columns,
+    }
+    password = encoded_password or make_password(None)
+    try:
+        with transaction.atomic():
+            return _insert_row(password, values) if has_user_row() else _insert_profile(password, values)
+    except IntegrityError:
+        if _is_taken(values["email"]):
+            raise EmailTaken(email) from None
+        raise
+
+
+def imagine(*, email: str, **columns: Any) -> UserRecord:
+    """A user that does not exist, for an answer that must not tell whether one does."""
+    now = clock.now()
+    carrier = carrier_model()(
+        email=normalize_email(email),
+        **columns,
+        role=auth_settings.user.default_role,
+        created_at=now,
+        updated_at=now,
+    )
+    if not has_user_row():
+        carrier.user, carrier.public_id = get_user_model()(), new_id()  # type: ignore[attr-defined]
+    return user_record(carrier)
+
+
+def find_by_email(email: str) -> UserRecord | None:
+    return _find(email=normalize_email(email))
+
+
+def find_by_key(key: Any) -> UserRecord | None:
+    """By the host's primary key."""
+    return _find(pk=key)
+
+
+def find_by_login(name: str) -> UserRecord | None:
+    """By what somebody types into Django's own sign-in: the address, or the host's user name."""
+    user = find_by_email(name)
+    if user or has_user_row():
+        return user
+    model = get_user_model()
+    row = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
+    return find_by_key(row.pk) if row else None
+
+
+def find_by_id(user_id: str) -> UserRecord | None:
+    """By the id on the wire."""
+    return _find(**({"pk": user_id} if has_user_row() else {"public_id": user_id}))
+
+
+def update(user: UserRecord, **columns: Any) -> UserRecord:
+    """Change columns and return the user as they are then. Raises ``EmailTaken``."""
+    if "email" in columns:
+        columns["email"] = normalize_email(columns["email"])
+        if not has_user_row():
+            host_users.ensure_room_for(columns["email"])
+            if host_users.holders(columns["email"]).exclude(pk=user.key).exists():
+                raise EmailTaken(columns["email"])
+    try:
+        with transaction.atomic():
+            if "additional_fields" in columns:  # merged under a lock: two changes at once both stay
+                row: Any = carrier_model()._default_manager.select_for_update().get(pk=user.key)
+                columns["additional_fields"] = {**row.additional_fields, **columns["additional_fields"]}
+            _carriers().filter(pk=user.key).update(**columns, updated_at=clock.now())
+            if "email" in columns and not has_user_row():
+                _copy_email_to_host(user, columns["email"])
+    except IntegrityError:
+        raise EmailTaken(columns.get("email", "")) from None
+    return get(user)
+
+
+def note_sign_in(user: UserRecord, *, method: str) -> None:
+    """Remember when and how the user signed in last; no change of the user that anybody else would see."""
+    if has_user_row():
+        get_user_model()._default_manager.filter(pk=user.key).update(
+            last_auth_method=method, last_login=clock.now()
+        )
+        return
+    UserProfile.objects.filter(pk=user.key).exclude(last_auth_method=method).update(last_auth_method=method)
+    if any(field.name == "last_login" for field in get_user_model()._meta.get_fields()):
+        get_user_model()._default_manager.filter(pk=user.key).update(last_login=clock.now())
+
+
+def get(user: UserRecord) -> UserRecord:
+    """The user as they are now."""
+    return user_record(_carriers().get(pk=user.key))
+
+
+def delete(user: UserRecord) -> bool:
+    """Delete the user with their sessions and accounts; what the host hung on them goes by its own rules.
+
+    False where somebody else has deleted them meanwhile.
+    """
+    with transaction.atomic():
+        # Locked first: a sign-in that is under way must wait, and then find nobody to give a session to.
+        get_user_model()._default_manager.select_for_update().filter(pk=user.key).first()
+        Session.objects.filter(user_id=user.key).delete()
+        Account.objects.filter(user_id=user.key).delete()
+        model = get_user_model()
+        _, counts = model._default_manager.filter(pk=user.key).delete()
+        return counts.get(model._meta.label, 0) > 0
+
+
+def row_of(user: UserRecord) -> Any:
+    """The host's model instance, for host code."""
+    return get_user_model()._default_manager.get(pk=user.key)
+
+
+def _carriers() -> models.QuerySet[Any]:
+    rows = carrier_model()._default_manager.all()
+    return rows if has_user_row() else rows.select_related("user")
+
+
+def _find(**lookup: Any) -> UserRecord | None:
+    carrier = _carriers().filter(**lookup).first()
+    return user_record(carrier) if carrier else None
+
+
+def _is_taken(email: str) -> bool:
+    return find_by_email(email) is not None or (not has_user_row() and host_users.holders(email).exists())
+
+
+def _insert_row(password: str, values: dict[str, Any]) -> UserRecord:
+    user = get_user_model()(password=password, **values)
+    user.save(force_insert=True)
+    return user_record(user)
+
+
+def _insert_profile(password: str, values: dict[str, Any]) -> UserRecord:
+    """The host's row and the profile beside it. A hash too long for the host's column goes to the account."""
+    limit = get_user_model()._meta.get_field("password").max_length
+    fits = limit is None or len(password) <= limit
+    column = password if fits else make_password(None)
+    user = host_users.insert(email=values["email"], encoded_password=column)
+    public_id = values.pop("id", None) or str(user.pk)
+    profile = UserProfile(user=user, public_id=public_id, **values)
+    profile.save()  # a receiver of the host's that saved the row again has made one already
+    if not fits:
+        Account.objects.create(user=user, provider_id=CREDENTIAL, account_id=public_id, password=password)
+    return user_record(profile)
+
+
+def _copy_email_to_host(user: UserRecord, email: str) -> None:
+    """The host's own code mails to its own column, so that follows a change made here."""
+    column = host_users.email_column()
+    if column:
+        get_user_model()._default_manager.filter(pk=user.key).update(**{column: email})

@@ -1,0 +1,259 @@
+"""Each system check: what sets it off, what it says, and what keeps it quiet."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import Error, Warning, run_checks
+from django.core.checks.registry import registry
+from django.test import override_settings
+
+from better_auth import checks
+from better_auth.conf import auth_settings
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+GOOD_SECRET = "qV3nT8xKc1WzR5mYb7JdG2hLs9PfA4uE"
+Configure = Callable[..., None]
+
+
+def told(one: str, *, deploy: bool = True) -> list[str]:
+    """What the checks say under this id."""
+    found = run_checks(include_deployment_checks=deploy)
+    return [str(message.msg) for message in found if message.id == one]
+
+
+@pytest.fixture(autouse=True)
+def _no_variables_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that the test run itself was started with."""
+    for name in ("WEB_CONCURRENCY", "GRANIAN_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_every_check_is_registered() -> None:
+    declared = {
+        node.name
+        for node in ast.parse((CHECKOUT / "better_auth/checks.py").read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
+    }
+    registered = {one.__name__ for one in registry.registered_checks if one.__module__ == checks.__name__}
+    assert registered == declared != set()
+
+
+def test_the_settings_of_the_tests_are_sound() -> None:
+    found = [one for one in run_checks() if (one.id or "").startswith("better_auth.")]
+    assert found == []
+
+
+def test_without_a_secret_one_follows_from_djangos(configure: Configure, settings: Any) -> None:
+    configure(SECRET="")
+    first = auth_settings.secret
+    assert len(first) == 64
+    assert settings.SECRET_KEY not in first
+    settings.SECRET_KEY = "another " + settings.SECRET_KEY
+    configure(SECRET="")
+    assert auth_settings.secret != first
+    assert [told(f"better_auth.E00{number}") for number in (2, 3)] == [[], []]
+
+
+@pytest.mark.parametrize("secret", ["x" * 64, GOOD_SECRET[:31], "abcabcabc" * 8])
+def test_a_short_or_regular_secret(configure: Configure, secret: str) -> None:
+    configure(SECRET=secret)
+    assert told("better_auth.E002") == ["The secret is too short or too regular."]
+
+
+@pytest.mark.parametrize("begin", ["better-auth-secret-", "ChangeMe", "django-insecure-", "secret"])
+def test_a_secret_that_everybody_knows(configure: Configure, begin: str) -> None:
+    configure(SECRET=begin + GOOD_SECRET)
+    assert told("better_auth.E003") == ["The secret is one that everybody knows."]
+
+
+def test_a_good_secret_is_no_reason_to_speak(configure: Configure) -> None:
+    configure(SECRET=GOOD_SECRET)
+    assert [told(f"better_auth.E00{number}") for number in (2, 3)] == [[], []]
+
+
+def test_messages_never_show_the_secret(configure: Configure) -> None:
+    configure(SECRET="secret" + GOOD_SECRET)
+    shown = [str(one) for one in run_checks(include_deployment_checks=True)]
+    assert any("better_auth.E003" in one for one in shown)
+    assert not any(GOOD_SECRET in one for one in shown)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["auth.example.com", "https://auth.example.com/", "https://auth.example.com/api", "", "ftp://a.example"],
+)
+def test_a_base_url_that_is_no_origin(configure: Configure, url: str) -> None:
+    configure(BASE_URL=url)
+    assert told("better_auth.E004") == ["BETTER_AUTH['BASE_URL'] is not an origin."]
+
+
+@pytest.mark.parametrize("path", ["api/auth", "/api/auth/", "/", ""])
+def test_a_base_path_that_can_not_be_used(configure: Configure, path: str) -> None:
+    configure(BASE_PATH=path)
+    assert told("better_auth.E005") == ["BETTER_AUTH['BASE_PATH'] can't be used."]
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", "https://*", "http://*", "*://*", "https://**"])
+def test_an_origin_that_trusts_everybody(configure: Configure, pattern: str) -> None:
+    configure(TRUSTED_ORIGINS=["https://*.example.com", pattern])
+    assert told("better_auth.E006") == [f"The trusted origin {pattern!r} trusts everybody."]
+
+
+def test_a_proxy_that_is_no_address(configure: Configure) -> None:
+    configure(TRUSTED_PROXIES=["10.0.0.0/8", "proxy.example"])
+    (message,) = told("better_auth.E007")
+    assert message.startswith("BETTER_AUTH['TRUSTED_PROXIES']: ")
+    assert "proxy.example" in message
+    configure(TRUSTED_PROXIES=["10.0.0.0/8", "2001:db8::1"])
+    assert told("better_auth.E007") == []
+
+
+def test_an_unknown_feature_names_the_nearest(configure: Configure) -> None:
+    configure(FEATURES=["bearer", "twofactor", "zzz"])
+    assert told("better_auth.E008") == [
+        "Unknown feature 'twofactor'; did you mean two_factor?",
+        "Unknown feature 'zzz'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "key"),
+    [
+        ({"AUTHENTICATORS": ["host.nowhere.authenticate"]}, "AUTHENTICATORS"),
+        ({"SIGN_IN_GATES": ["host.nowhere.gate"]}, "SIGN_IN_GATES"),
+        ({"SESSION_DELIVERIES": ["better_auth.http.cookies.delivery"]}, "SESSION_DELIVERIES"),
+        ({"PASSWORD": {"VALIDATORS": ["undotted"]}}, "PASSWORD.VALIDATORS"),
+        ({"MAIL": {"SENDER": "host.mail.send"}}, "MAIL.SENDER"),
+    ],
+)
+def test_a_path_that_can_not_be_imported(configure: Configure, parts: dict[str, Any], key: str) -> None:
+    configure(**parts)
+    (message,) = told("better_auth.E009")
+    assert message.startswith(f"{key}: ")
+    assert "can't be imported" in message
+
+
+def test_atomic_requests(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("better_auth.E010") == []
+    monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
+    assert told("better_auth.E010") == ["ATOMIC_REQUESTS is on for the database 'default'."]
+
+
+def test_a_user_model_that_can_not_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare:
+        password = ""
+
+    monkeypatch.setattr(checks, "get_user_model", lambda: Bare)
+    monkeypatch.setattr(checks, "has_user_row", lambda: False)
+    assert told("better_auth.E011") == ["Bare has no is_active."]
+
+
+def test_the_user_model_in_force_is_complete() -> None:
+    assert told("better_auth.E011") == []
+
+
+def test_cookies_for_foreign_sites_without_https(configure: Configure) -> None:
+    configure(COOKIES={"SAME_SITE": "None"}, BASE_URL="http://auth.example.com")
+    assert told("better_auth.E012") == ["COOKIES.SAME_SITE is None without https."]
+    configure(BASE_URL="https://auth.example.com")
+    assert told("better_auth.E012") == []
+
+
+def test_a_project_without_rest_framework(settings: Any) -> None:
+    assert told("better_auth.E013") == []
+    without = [name for name in settings.INSTALLED_APPS if name != "rest_framework"]
+    with override_settings(INSTALLED_APPS=without):
+        assert told("better_auth.E013") == ["Django REST framework is not installed."]
+
+
+def test_insecure_cookies_over_https(configure: Configure) -> None:
+    configure(BASE_URL="https://auth.example.com")
+    assert told("better_auth.W001") == []
+    configure(COOKIES={"SECURE": False})
+    assert told("better_auth.W001") == ["Cookies are not Secure, though the server is https."]
+
+
+@pytest.mark.parametrize("variable", ["WEB_CONCURRENCY", "GRANIAN_WORKERS"])
+@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
+def test_several_workers_with_a_cache_each(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, variable: str, backend: str
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+    monkeypatch.setenv(variable, "1")
+    assert told("better_auth.W002") == []
+    monkeypatch.setenv(variable, "4")
+    assert told("better_auth.W002") == ["4 workers, but each has a cache of its own."]
+    settings.CACHES = {
+        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://r.example"}
+    }
+    assert told("better_auth.W002") == []
+
+
+@pytest.mark.parametrize("hashers", [["django.contrib.auth.hashers.PBKDF2PasswordHasher"], []])
+def test_new_passwords_without_argon2(settings: Any, hashers: list[str]) -> None:
+    assert told("better_auth.W003") == []
+    settings.PASSWORD_HASHERS = hashers
+    assert told("better_auth.W003") == ["New passwords are not hashed with Argon2id."]
+
+
+@pytest.mark.parametrize("line", ["/ok", "/ok 3", "/ok 0/10", "/ok three/10"])
+def test_a_limit_that_cannot_be_read(configure: Configure, line: str) -> None:
+    configure(RATE_LIMIT={"RULES": ["/sign-in* 3/10", "/ok off"]})
+    assert told("better_auth.E014") == []
+    configure(RATE_LIMIT={"RULES": [line]})
+    assert len(told("better_auth.E014")) == 1
+
+
+@pytest.mark.parametrize("owner", ["USER", "SESSION"])
+@pytest.mark.parametrize("options", [{"kind": "string"}, {"type": "text"}, "string"])
+def test_an_additional_field_that_cannot_be_used(configure: Configure, owner: str, options: Any) -> None:
+    configure(**{owner: {"ADDITIONAL_FIELDS": {"plan": {"type": "string"}}}})
+    assert told("better_auth.E015") == []
+    configure(**{owner: {"ADDITIONAL_FIELDS": {"plan": options}}})
+    assert len(told("better_auth.E015")) == 1
+
+
+def test_a_proxy_that_nobody_named(settings: Any, configure: Configure) -> None:
+    configure(RATE_LIMIT={"ENABLED": True})
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert len(told("better_auth.W005")) == 1
+    configure(TRUSTED_PROXIES=["10.0.0.1"])
+    assert told("better_auth.W005") == []
+
+
+def test_several_workers_that_count_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRANIAN_WORKERS", "4")
+    assert told("better_auth.W006") == ["4 workers, and each counts its own metrics."]
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "anywhere")
+    assert told("better_auth.W006") == []
+
+
+def test_a_variable_that_no_setting_knows_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("better_auth.W004") == []
+    monkeypatch.setenv("BETTER_AUTH_TRUSTED_ORIGIN", "https://a.example")
+    monkeypatch.setenv("BETTER_AUTH_ZZZZ_QQQQ_XXXX_JJJJ", "s3cr3t")
+    assert told("better_auth.W004") == [
+        "No setting has the variable BETTER_AUTH_TRUSTED_ORIGIN; did you mean BETTER_AUTH_TRUSTED_ORIGINS?",
+        "No setting has the variable BETTER_AUTH_ZZZZ_QQQQ_XXXX_JJJJ",
+    ]
+
+
+def test_the_variables_of_the_project_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in checks.PROJECT_VARIABLES:
+        monkeypatch.setenv(name, os.environ.get(name, "x"))
+    assert told("better_auth.W004") == []
+
+
+@pytest.mark.parametrize("deploy", [False, True])
+def test_errors_stop_the_start_and_warnings_do_not(configure: Configure, settings: Any, deploy: bool) -> None:
+    configure(SECRET="x" * 64, COOKIES={"SECURE": False}, BASE_URL="https://auth.example.com")
+    found = run_checks(include_deployment_checks=deploy)
+    kinds = {one.id: type(one) for one in found if (one.id or "").startswith("better_auth.")}
+    assert kinds == {"better_auth.E002": Error, "better_auth.W001": Warning}
+    assert [one.id for one in found if (one.id or "").startswith("better_auth.") and not one.hint] == []

@@ -1,0 +1,1 @@
+"""A small host project: its own user model, its own views."""

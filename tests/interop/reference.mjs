@@ -1,0 +1,69 @@
+// The reference server and its own functions, asked from Python: one JSON object
+// per line in, one per line out. Run by reference.py, with tests/conformance as
+// the working directory, where the libraries are.
+import { createInterface } from "node:readline";
+import { betterAuth } from "better-auth";
+import { createEmailVerificationToken } from "better-auth/api";
+import { getCookieCache } from "better-auth/cookies";
+import { hashPassword, verifyPassword } from "better-auth/crypto";
+import { getMigrations } from "better-auth/db/migration";
+import { createEndpoint, serializeSignedCookie } from "better-call";
+import { authOptions } from "./reference-server.mjs";
+
+const baseURL = "http://127.0.0.1:4999"; // nothing listens: requests are handed over in the process
+const servers = new Map();
+
+async function server(strategy) {
+  if (!servers.has(strategy)) {
+    const options = {
+      ...authOptions({ baseURL, send: async () => {} }),
+      session: strategy ? { cookieCache: { enabled: true, strategy, maxAge: 300 } } : {},
+    };
+    const { runMigrations } = await getMigrations(options);
+    await runMigrations();
+    servers.set(strategy, betterAuth(options));
+  }
+  return servers.get(strategy);
+}
+
+const readCookie = createEndpoint("/", { method: "GET" }, async (ctx) =>
+  ctx.getSignedCookie(ctx.query.name, ctx.query.secret),
+);
+
+const operations = {
+  secret: async () => authOptions({ baseURL, send: async () => {} }).secret,
+
+  // A request to the reference server, with the cookie cache in the strategy that is named, if any.
+  async request({ strategy = "", method = "GET", path, body, cookie = "" }) {
+    const headers = { origin: baseURL, cookie };
+    if (body) headers["content-type"] = "application/json";
+    const request = new Request(`${baseURL}/api/auth${path}`, { method, headers, body: body && JSON.stringify(body) });
+    const response = await (await server(strategy)).handler(request);
+    const text = await response.text();
+    return { status: response.status, body: text ? JSON.parse(text) : null, cookies: response.headers.getSetCookie() };
+  },
+
+  signCookie: ({ name, value, secret }) => serializeSignedCookie(name, value, secret),
+
+  // The value if the signature holds, false if it does not, null if there is no such cookie.
+  verifyCookie: ({ name, cookie, secret }) =>
+    readCookie({ headers: new Headers({ cookie }), query: { name, secret } }),
+
+  cookieCache: ({ cookie, secret, strategy }) =>
+    getCookieCache(new Headers({ cookie }), { secret, strategy, isSecure: false, version: "1" }),
+
+  verificationToken: ({ secret, email, userId }) =>
+    createEmailVerificationToken(secret, email, undefined, 3600, userId ? { userId } : undefined),
+
+  hashPassword: ({ password }) => hashPassword(password),
+  verifyPassword: ({ hash, password }) => verifyPassword({ hash, password }),
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { operation, ...members } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ result: (await operations[operation](members)) ?? null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error?.stack ?? error) }));
+  }
+}

@@ -1,0 +1,39 @@
+"""All operations of the protocol, for tests that hold of each of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from better_auth.http.endpoint import Operation
+from tests.conftest import PASSWORD
+
+# A body that the schema of an operation accepts.
+VALID_BODIES: dict[str, Any] = {
+    "/revoke-session": {"token": "x"},
+    "/update-session": {},
+    "/update-user": {"name": "B"},
+    "/change-email": {"newEmail": "new@example.com"},
+    "/change-password": {"newPassword": "another password", "currentPassword": PASSWORD},
+    "/verify-password": {"password": PASSWORD},
+    "/delete-user": {},
+    "/link-social": {"provider": "google"},
+    "/unlink-account": {"accountId": "x"},
+    "/sign-up/email": {"name": "B", "email": "b@example.com", "password": "long enough"},
+    "/sign-in/email": {"email": "ann@example.com", "password": PASSWORD},
+    "/sign-in/social": {"provider": "google"},
+    "/request-password-reset": {"email": "ann@example.com"},
+    "/reset-password": {"newPassword": "long enough", "token": "x"},
+    "/send-verification-email": {"email": "ann@example.com"},
+    "/password-strength": {"password": "long enough"},
+}
+
+
+def url_of(operation: Operation) -> str:
+    return re.sub(r"<str:\w+>", "something", operation.path)
+
+
+def each(*some: Operation) -> Any:
+    return pytest.mark.parametrize("operation", some, ids=lambda one: f"{one.method} {one.path}")

@@ -1,0 +1,29 @@
+"""Runs the tests of this folder on Django's own user model, in a process and a database of their own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def test_everything_here_holds_on_the_stock_user_model() -> None:
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "BETTER_AUTH_"))
+    }
+    if url := environ.get("DATABASE_URL"):
+        environ["DATABASE_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/run_{secrets.token_hex(6)}"))
+    options = ["--ds=tests.settings.stock_user", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests/stock_user"],
+        cwd=CHECKOUT,
+        env={**environ, "DJANGO_SETTINGS_MODULE": "tests.settings.stock_user"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
