@@ -26,7 +26,7 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
 from better_auth.events import observe
 from better_auth.models import CREDENTIAL, Account, UserProfile
-from better_auth.storage import host_users
+from better_auth.storage import host_users, verified_sessions
 from better_auth.storage.records import has_user_row
 
 logger = logging.getLogger("better_auth.adoption")
@@ -193,6 +193,7 @@ def _give(key: Any, address: str | None) -> bool:
         with transaction.atomic():
             rows = UserProfile.objects.filter(pk=key, email__isnull=True)
             rows.update(email=address, email_verified=False, email_verified_at=None, updated_at=clock.now())
+            verified_sessions.forget_user(key)
     except IntegrityError:
         return False
     return True

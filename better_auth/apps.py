@@ -17,6 +17,7 @@ class BetterAuthConfig(AppConfig):
         )
         from better_auth.conf import auth_settings
         from better_auth.observability import audit, django_signals, log, metrics
+        from better_auth.storage import verified_sessions
 
         auth_settings.load()  # type: ignore[attr-defined]
         audit.connect()
@@ -24,3 +25,4 @@ class BetterAuthConfig(AppConfig):
         django_signals.connect()
         metrics.connect()
         adoption.connect()
+        verified_sessions.connect()

@@ -19,8 +19,9 @@ from better_auth.crypto.identifiers import new_session_token, token_digest
 from better_auth.errors import ErrorCode, Forbidden
 from better_auth.events import AuthMethod, Client
 from better_auth.models import Session
-from better_auth.storage import last_seen, revocations
-from better_auth.storage.records import SessionRecord, UserRecord, find_session, session_record
+from better_auth.storage import last_seen, revocations, verified_sessions
+from better_auth.storage.records import SessionRecord, UserRecord, session_record
+from better_auth.storage.session_lookup import find_session
 
 UNREMEMBERED_SECONDS = 86400
 HANDLE_PREFIX = "sid_"
@@ -79,18 +80,21 @@ def issue(
     return IssuedSession(session, user, token, remember)
 
 
-def resume(token: str, *, renew: bool = True, read_only: bool = False) -> ResumedSession | None:
+def resume(
+    token: str, *, renew: bool = True, read_only: bool = False, from_store: bool = False
+) -> ResumedSession | None:
     """The living session of this token, or None. A dead one is deleted on the way, unless ``read_only``.
 
     With ``renew`` a session that is due gets its full life back, by one guarded UPDATE: of any number of
-    parallel requests one writes, and all go on with the same session.
+    parallel requests one writes, and all go on with the same session. What is remembered of the session
+    serves while nothing is to be done about it; with ``from_store`` the database is asked in any case.
     """
-    found = find_session(token_digest(token))
+    now = clock.now()
+    found = _find(token_digest(token), now, from_store=from_store)
     if found is None:
         return None
     session, user = found
-    now = clock.now()
-    if session.expires_at <= now or _is_idle(session, now):
+    if _is_over(session, now):
         if not read_only:
             _delete([session.id], user)
         return None
@@ -103,14 +107,35 @@ def resume(token: str, *, renew: bool = True, read_only: bool = False) -> Resume
     return _renew(session, user, now)
 
 
+def is_steady(session: SessionRecord, user: UserRecord, now: datetime) -> bool:
+    """Neither over, nor shut out, nor due for a renewal: it can be shown as it is."""
+    return not (_is_over(session, now) or user.is_shut_out(now) or is_due(session, now))
+
+
+def steady_until(session: SessionRecord) -> datetime:
+    """When the session, not idle and its user not shut out, is due for a renewal or over."""
+    rules = auth_settings.session
+    if rules.disable_refresh:
+        return session.expires_at
+    return min(session.expires_at, _due_at(session))
+
+
+def use(session: SessionRecord, now: datetime) -> bool:
+    """Note that the session is in use; False where it was left idle for too long."""
+    if not auth_settings.session.idle_timeout_minutes:
+        return True
+    if _is_idle(session, now):
+        return False
+    last_seen.touch(session.id, stored=session.last_seen_at, now=now)
+    return True
+
+
 def is_due(session: SessionRecord, now: datetime) -> bool:
     """Time for a renewal: ``update_age`` has passed since the last one.
 
     Source: sessions-and-cookies.md, section 3.
     """
-    rules = auth_settings.session
-    renewed_at = session.expires_at - timedelta(seconds=rules.expires_in)
-    return not rules.disable_refresh and renewed_at + timedelta(seconds=rules.update_age) <= now
+    return not auth_settings.session.disable_refresh and _due_at(session) <= now
 
 
 def list_active(user: UserRecord) -> list[SessionRecord]:
@@ -146,6 +171,7 @@ def update(session: SessionRecord, **columns: Any) -> SessionRecord | None:
         if "additional_fields" in changed:
             changed["additional_fields"] = {**row.additional_fields, **changed["additional_fields"]}
         Session.objects.filter(pk=session.id).update(**changed)
+    verified_sessions.forget_session(session.token_hash)
     return replace(session, **changed)
 
 
@@ -175,6 +201,27 @@ def _delete(ids: Iterable[str], user: UserRecord) -> int:
     return Session.objects.filter(pk__in=doomed, user_id=user.key).delete()[0]
 
 
+def _due_at(session: SessionRecord) -> datetime:
+    rules = auth_settings.session
+    return session.expires_at - timedelta(seconds=rules.expires_in - rules.update_age)
+
+
+def _find(token_hash: str, now: datetime, *, from_store: bool) -> tuple[SessionRecord, UserRecord] | None:
+    """Remembered or not; but whatever looks over or due is decided by what the database has now."""
+    if from_store:
+        return find_session(token_hash)
+    remembered = verified_sessions.find(token_hash)
+    if remembered is None:
+        return None
+    if remembered.is_read_now or is_steady(remembered.session, remembered.user, now):
+        return remembered.session, remembered.user
+    return find_session(token_hash)
+
+
+def _is_over(session: SessionRecord, now: datetime) -> bool:
+    return session.expires_at <= now or _is_idle(session, now)
+
+
 def _is_idle(session: SessionRecord, now: datetime) -> bool:
     minutes = auth_settings.session.idle_timeout_minutes
     if not minutes:
@@ -190,6 +237,7 @@ def _renew(session: SessionRecord, user: UserRecord, now: datetime) -> ResumedSe
         expires_at=expires_at, updated_at=now
     )
     if won:
+        verified_sessions.forget_session(session.token_hash)
         return ResumedSession(replace(session, expires_at=expires_at, updated_at=now), user, renewed=True)
     again = find_session(session.token_hash)  # another request was first, or the session was revoked
     return ResumedSession(*again, renewed=True) if again else None

@@ -13,7 +13,7 @@ from better_auth.addresses import normalize_email as normalize_email
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
 from better_auth.models import CREDENTIAL, Account, Session, UserProfile
-from better_auth.storage import host_users
+from better_auth.storage import host_users, verified_sessions
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row, user_record
 
 
@@ -105,6 +105,7 @@ def update(user: UserRecord, **columns: Any) -> UserRecord:
             _carriers().filter(pk=user.key).update(**columns, updated_at=clock.now())
             if "email" in columns and not has_user_row():
                 _copy_email_to_host(user, columns["email"])
+            verified_sessions.forget_user(user.key)
     except IntegrityError:
         raise EmailTaken(columns.get("email", "")) from None
     return get(user)

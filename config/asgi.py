@@ -9,6 +9,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-from config.cookies import JoinedCookies
+_django = get_asgi_application()
 
-application = ProtocolTypeRouter({"http": JoinedCookies(get_asgi_application())})
+from better_auth import front_door  # noqa: E402, it needs the apps loaded
+from config.cookies import JoinedCookies  # noqa: E402
+
+application = ProtocolTypeRouter({"http": front_door.asgi(JoinedCookies(_django))})

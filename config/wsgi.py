@@ -8,4 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.core.wsgi import get_wsgi_application
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from better_auth import front_door  # noqa: E402, it needs the apps loaded
+
+application = front_door.wsgi(_django)

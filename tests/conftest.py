@@ -144,7 +144,9 @@ def configure(settings: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
-    """The mails sent so far; waits for the sender thread."""
+    """The mails sent so far; waits for the sender thread, and first for what earlier tests left it."""
+    outbox.wait()
+    mailoutbox.clear()
 
     def sent() -> list[Any]:
         outbox.wait()

@@ -12,13 +12,15 @@ from better_auth.events import Client
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """``bearer``: the token of an ``Authorization: Bearer`` header; ``renew``: using the session may prolong
-    it; ``read_only``: nothing is written at all, not even to tidy up a dead session."""
+    it; ``read_only``: nothing is written at all, not even to tidy up a dead session; ``from_store``: what is
+    remembered of a session does not serve, the database is asked."""
 
     cookies: Mapping[str, str] = field(default_factory=dict)
     bearer: str | None = None
     client: Client = field(default_factory=Client)
     renew: bool = True
     read_only: bool = False
+    from_store: bool = False
 
 
 class InvalidCredentials(Unauthorized):

@@ -7,99 +7,18 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings as django_settings
 
+from better_auth.conf.declaring import group, setting
+from better_auth.conf.session_schema import CookieSettings, SessionSettings
 
-def setting(default: Any, doc: str, *, env: str | None = None, at_least: int | None = None) -> Any:
-    """A field with its documentation, its environment variable and its lower bound."""
-    metadata = {"doc": doc, "env": env, "at_least": at_least}
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def group(factory: type[Any], doc: str) -> Any:
-    return field(default_factory=factory, metadata={"doc": doc})
-
-
-@dataclass(frozen=True, slots=True)
-class CookieCacheSettings:
-    enabled: bool = setting(
-        False, "Keep a signed copy of the session in a cookie.", env="BETTER_AUTH_COOKIE_CACHE_ENABLED"
-    )
-    max_age: int = setting(
-        300, "Seconds that the copy is good for.", env="BETTER_AUTH_COOKIE_CACHE_MAX_AGE", at_least=1
-    )
-    strategy: Literal["compact", "jwt", "jwe"] = setting(
-        "compact",
-        "Format of the copy: signed, signed as a JWT, or encrypted.",
-        env="BETTER_AUTH_COOKIE_CACHE_STRATEGY",
-    )
-    version: str = setting(
-        "1",
-        "Copies of another version are ignored: change it to drop them all.",
-        env="BETTER_AUTH_COOKIE_CACHE_VERSION",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    expires_in: int = setting(
-        604800,
-        "Seconds a session lives after its last renewal.",
-        env="BETTER_AUTH_SESSION_EXPIRES_IN",
-        at_least=1,
-    )
-    update_age: int = setting(
-        86400,
-        "Seconds after which use renews a session; 0 renews at each use.",
-        env="BETTER_AUTH_SESSION_UPDATE_AGE",
-        at_least=0,
-    )
-    fresh_age: int = setting(
-        86400,
-        "Seconds after sign-in in which a session counts as fresh; 0 means always.",
-        env="BETTER_AUTH_SESSION_FRESH_AGE",
-        at_least=0,
-    )
-    disable_refresh: bool = setting(
-        False, "Never renew a session by use.", env="BETTER_AUTH_SESSION_DISABLE_REFRESH"
-    )
-    defer_refresh: bool = setting(
-        False,
-        "``GET /get-session`` never writes; the client renews by ``POST``.",
-        env="BETTER_AUTH_SESSION_DEFER_REFRESH",
-    )
-    idle_timeout_minutes: int | None = setting(
-        None,
-        "End a session that was not used for so many minutes (accurate to one minute).",
-        env="SESSION_TIMEOUT_MINUTES",
-        at_least=1,
-    )
-    additional_fields: Mapping[str, Any] = setting(
-        {}, "Fields of the host: name to options (type, required, input, returned, default, validator)."
-    )
-    cookie_cache: CookieCacheSettings = group(CookieCacheSettings, "The session copy in a cookie.")
-
-
-@dataclass(frozen=True, slots=True)
-class CookieSettings:
-    prefix: str = setting("better-auth", "First part of each cookie's name.", env="BETTER_AUTH_COOKIE_PREFIX")
-    secure: bool | None = setting(
-        None,
-        "Set ``Secure`` and the ``__Secure-`` prefix; unset: where BASE_URL is https.",
-        env="BETTER_AUTH_COOKIE_SECURE",
-    )
-    domain: str | None = setting(
-        None, "``Domain`` of the cookies, to share them between subdomains.", env="BETTER_AUTH_COOKIE_DOMAIN"
-    )
-    same_site: Literal["Lax", "Strict", "None"] = setting(
-        "Lax", "``SameSite`` of the cookies; ``None`` needs https.", env="BETTER_AUTH_COOKIE_SAME_SITE"
-    )
-    partitioned: bool = setting(False, "Add ``Partitioned``.", env="BETTER_AUTH_COOKIE_PARTITIONED")
+DEFAULT_AUTHENTICATORS = (
+    "better_auth.authentication.authenticators.bearer.authenticate",
+    "better_auth.authentication.authenticators.session_cookie.authenticate",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,14 +282,16 @@ class BetterAuthSettings:
     error_url: str | None = setting(
         None, "Page for errors of links and redirects, instead of our own.", env="BETTER_AUTH_ERROR_URL"
     )
+    front_door: bool = setting(
+        True,
+        "Answer the reads of every request before Django is entered, where the front door is built in.",
+        env="BETTER_AUTH_FRONT_DOOR",
+    )
     max_body_bytes: int = setting(
         2 * 1024 * 1024, "Longest request body.", env="BETTER_AUTH_MAX_BODY_BYTES", at_least=1024
     )
     authenticators: tuple[str, ...] = setting(
-        (
-            "better_auth.authentication.authenticators.bearer.authenticate",
-            "better_auth.authentication.authenticators.session_cookie.authenticate",
-        ),
+        DEFAULT_AUTHENTICATORS,
         "Callables ``(Credentials) -> Principal or None``, asked in this order.",
     )
     sign_in_gates: tuple[str, ...] = setting(

@@ -15,14 +15,15 @@ from better_auth.http import cookies, known_devices
 from better_auth.http.client_ip import parse_proxies, resolve_client_ip
 
 
-def from_request(request: HttpRequest, *, renew: bool = True) -> Credentials:
-    """``renew``: whether using the session may prolong it."""
+def from_request(request: HttpRequest, *, renew: bool = True, from_store: bool = False) -> Credentials:
+    """``renew``: whether using the session may prolong it; ``from_store``: never trust what is remembered."""
     jar = cookies.parse(cookie_header(request))
     return Credentials(
         cookies=jar,
         bearer=bearer_token(request.META.get("HTTP_AUTHORIZATION", "")),
         client=client_of(request, jar),
         renew=renew,
+        from_store=from_store,
     )
 
 

@@ -47,9 +47,12 @@ from better_auth.storage.records import SessionRecord, UserRecord
 
 logger = logging.getLogger("better_auth.http")
 
+# In the environment or scope of a request that is counted already; no header can have this name.
+RATE_COUNTED = "better_auth.rate_counted"
+
 
 class Access(Enum):
-    """Who may call. Upstream's two kinds of signed-in callers are one here: the store is always asked."""
+    """Who may call. Upstream's two kinds of signed-in callers are one here: both ask the store."""
 
     ANYONE = auto()
     SIGNED_IN = auto()
@@ -148,7 +151,8 @@ def answer(operation: Operation, request: HttpRequest, path: Mapping[str, str]) 
     if is_disabled(operation):
         return Reply(body="Not Found", status=404, content_type="text/plain")
     started = time.perf_counter()
-    call = Call(operation, request, path, from_request(request, renew=operation.renews))
+    shown = from_request(request, renew=operation.renews, from_store=not operation.is_hot)
+    call = Call(operation, request, path, shown)
     try:
         _prepare(call)
         reply = operation.handler(call)
@@ -183,7 +187,8 @@ def not_found() -> Reply:
 
 def _prepare(call: Call) -> None:
     operation, request = call.operation, call.request
-    rate_limits.ensure_rate(operation.path, call.client)
+    if not _is_counted(request):
+        rate_limits.ensure_rate(operation.path, call.client)
     is_safe = operation.method in origin.SAFE_METHODS
     reads_body = operation.reads_body and not is_safe
     raw = bodies.read(request, accepts_form=operation.accepts_form) if reads_body else UNDEFINED
@@ -199,6 +204,11 @@ def _prepare(call: Call) -> None:
         _ensure_access(call)
     if operation.guards_login:
         origin.ensure_no_cross_site_form(request)
+
+
+def _is_counted(request: HttpRequest) -> bool:
+    """By the front door, which then left the request to Django."""
+    return RATE_COUNTED in (getattr(request, "scope", None) or request.META)
 
 
 def _ensure_access(call: Call) -> None:

@@ -32,7 +32,8 @@ def read(credentials: Credentials) -> dict[str, Any] | None:
     if not token:
         return None
     copy = _read(credentials, token)
-    observe("token_cache_hit" if copy else "token_cache_miss")
+    if copy:
+        observe("token_cache_hit")  # else whatever is asked next counts
     return copy
 
 

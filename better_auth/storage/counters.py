@@ -59,6 +59,11 @@ def forget(rule: Rule, *subject: str) -> None:
     _with_fallback(rule, lambda limiter: limiter.clear(rule.item, *subject))
 
 
+def may_block() -> bool:
+    """Whether counting asks Redis."""
+    return _redis_url() is not None
+
+
 def reset() -> None:
     """Forget every count, of this process and in Redis."""
     with _memory_lock:

@@ -129,16 +129,3 @@ def session_record(row: Session, *, user_id: str) -> SessionRecord:
         active_team_id=row.active_team_id,
         additional_fields=row.additional_fields,
     )
-
-
-def find_session(token_hash: str) -> tuple[SessionRecord, UserRecord] | None:
-    """The session and its user by the token's digest, in one query."""
-    path = "user" if has_user_row() else "user__better_auth_profile"
-    row = Session.objects.select_related(path).filter(token_hash=token_hash).first()
-    if row is None:
-        return None
-    carrier = row.user if has_user_row() else getattr(row.user, "better_auth_profile", None)
-    if carrier is None:  # a host's user that was never adopted has no session of ours to begin with
-        return None
-    user = user_record(carrier)
-    return session_record(row, user_id=user.id), user

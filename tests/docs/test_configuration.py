@@ -20,6 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = (CHECKOUT / "docs/configuration.md").read_text()
 # Of the server that runs the project, not ours.
 FOREIGN = {"WEB_CONCURRENCY", "GRANIAN_WORKERS"}
+# The environment of a WSGI request has the same name in Python.
+OF_A_REQUEST = {"PATH_INFO", "REQUEST_METHOD", "SCRIPT_NAME", "wsgi.url_scheme"}
 
 
 def section(title: str) -> str:
@@ -59,7 +61,7 @@ def test_the_tables_of_settings_are_the_generated_ones() -> None:
 
 def test_every_variable_that_the_project_reads_is_explained() -> None:
     explained = set(first_column(section("Variables of the ready-to-run project")))
-    assert explained == variables_read() - FOREIGN
+    assert explained == variables_read() - FOREIGN - OF_A_REQUEST
 
 
 def test_awaited_and_refused_variables_are_explained() -> None:

@@ -28,7 +28,9 @@ def authenticate(credentials: Credentials) -> Principal | None:
     if token is None:
         raise InvalidBearer
     renew = credentials.renew and not is_unremembered(credentials)
-    resumed = sessions.resume(token, renew=renew, read_only=credentials.read_only)
+    resumed = sessions.resume(
+        token, renew=renew, read_only=credentials.read_only, from_store=credentials.from_store
+    )
     if resumed is None:
         raise BearerEnded
     return Principal(resumed.user, resumed.session, AuthMethod.BEARER, token=token, renewed=resumed.renewed)

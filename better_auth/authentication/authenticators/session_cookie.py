@@ -17,7 +17,9 @@ def authenticate(credentials: Credentials) -> Principal | None:
     if token is None:
         return None
     renew = credentials.renew and not is_unremembered(credentials)
-    resumed = sessions.resume(token, renew=renew, read_only=credentials.read_only)
+    resumed = sessions.resume(
+        token, renew=renew, read_only=credentials.read_only, from_store=credentials.from_store
+    )
     if resumed is None:
         raise SessionEnded
     return Principal(resumed.user, resumed.session, AuthMethod.SESSION, token=token, renewed=resumed.renewed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +21,9 @@ from better_auth.http.reply import Reply
 @endpoint("GET", "/get-session", is_hot=True, aliases=("/session",))
 def get_session(call: Call) -> Reply:
     """The session and its user, or null. With a valid copy in a cookie the store is not asked."""
-    if not _flag(call, "disableCookieCache"):
+    if _flag(call, "disableCookieCache"):
+        call.credentials = replace(call.credentials, from_store=True)
+    else:
         copy = session_copy.read(call.credentials)
         if copy is not None:
             return Reply(copy)

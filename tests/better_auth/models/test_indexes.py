@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from better_auth import accounts, clock, passwords, sessions, users, verifications
 from better_auth.events import AuthMethod, Client
 from better_auth.models import Account, AuditEntry, Session, Verification
-from better_auth.storage import records
+from better_auth.storage import session_lookup
 from better_auth.storage.records import UserRecord
 from better_auth.verifications import Purpose
 
@@ -78,7 +78,7 @@ def test_a_look_up_without_an_index_is_noticed(ann: UserRecord) -> None:
 
 
 def test_a_session_by_its_token() -> None:
-    (statement,) = statements_of(lambda: records.find_session("0" * 64))
+    (statement,) = statements_of(lambda: session_lookup.find_session("0" * 64))
     ensure_indexed(statement, "token_hash")
 
 

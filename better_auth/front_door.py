@@ -1,0 +1,305 @@
+"""The reads of every request of every client, answered before Django is entered.
+
+    application = front_door.wsgi(get_wsgi_application())
+    application = front_door.asgi(get_asgi_application())
+
+``answer`` looks at a request (a *knock*) and either answers it as the endpoint behind it would, byte for
+byte, or leaves it: what writes, what sets a cookie, what is unusual in any way is Django's. Limits, metrics,
+idle time-outs and revocations hold here as they do inside. Middleware of the host's does not see what the
+door answers; ``FRONT_DOOR`` shuts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import close_old_connections
+
+from better_auth import clock, rate_limits, sessions
+from better_auth.authentication.authenticators.bearer import session_token
+from better_auth.crypto.identifiers import token_digest
+from better_auth.crypto.signing import unsign_value
+from better_auth.errors import TooManyRequests
+from better_auth.events import Client, observe
+from better_auth.http import cookies, wire
+from better_auth.http.client_ip import resolve_client_ip
+from better_auth.http.credentials import bearer_token
+from better_auth.http.door_plan import Plan, Route, current_plan, is_expected_host
+from better_auth.http.endpoint import RATE_COUNTED
+from better_auth.http.reply import encode, error_reply
+from better_auth.storage import counters, verified_sessions
+from better_auth.storage.local_sessions import Entry
+from better_auth.storage.records import SessionRecord, UserRecord
+
+logger = logging.getLogger("better_auth.http")
+
+Header = tuple[str, str]
+Environ = dict[str, Any]
+WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
+AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
+NOBODY = b"null"
+# Stands for the token in a rendered session, so that none is kept.
+TOKEN = "\x00token\x00"
+
+
+@dataclass(slots=True)
+class Knock:
+    """What the door needs to know of a request. ``is_counted``: the door has counted it for the limits."""
+
+    method: str
+    path: str
+    query: str
+    host: str
+    is_https: bool
+    cookie: str
+    authorization: str
+    remote_addr: str
+    forwarded_for: str | None
+    is_counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``token`` and ``scheme`` are empty for nobody; ``is_forged``: a bearer token had a wrong signature."""
+
+    token: str = ""
+    scheme: str = ""
+    is_forged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A session's answer around its token, good until the session wants something done about it."""
+
+    before: bytes
+    after: bytes
+    until: datetime
+
+
+def answer(knock: Knock, *, may_wait: bool) -> Ready | None:
+    """The answer, or None: then Django is to give it. Never raises.
+
+    Without ``may_wait`` only memory is asked; with it Redis and the database are, too.
+    """
+    plan = current_plan()
+    route = plan.routes.get(knock.path)
+    if route is None or knock.method != "GET" or knock.query or not plan.is_open:
+        return None
+    if (plan.wants_https and not knock.is_https) or not is_expected_host(knock.host):
+        return None
+    try:
+        return _answer(knock, plan, route, may_wait)
+    except Exception as fault:  # a defect here must not become one of the server: Django answers, too
+        logger.error("the front door left a request to Django: %s", type(fault).__name__)
+        return None
+
+
+def _answer(knock: Knock, plan: Plan, route: Route, may_wait: bool) -> Ready | None:
+    started = time.perf_counter()
+    caller = _caller(knock, plan) if route.shows_session else Caller()
+    if caller is None:
+        return None
+    body: bytes | None = route.body or NOBODY
+    if caller.token:
+        body = _remembered_body(caller.token, plan)
+        if body is None and not may_wait:
+            return None
+    if plan.has_limits:
+        if counters.may_block() and not may_wait:
+            return None
+        refusal = _count(knock, plan, route)
+        if refusal is not None:
+            return refusal
+    if body is None:
+        body = _looked_up_body(caller.token)
+        if body is None:
+            return None
+    if caller.is_forged:
+        observe("token_validation", "bearer", "refused")
+    if caller.token:
+        observe("token_validation", caller.scheme, "accepted")
+    observe("duration", route.name, value=time.perf_counter() - started)
+    return Ready(200, [*plan.headers(knock.is_https), ("Content-Length", str(len(body)))], body)
+
+
+def _caller(knock: Knock, plan: Plan) -> Caller | None:
+    """Who says to be who, not yet looked up; None for what Django must look at."""
+    if not plan.opens_sessions:
+        return None
+    is_forged = False
+    if knock.authorization and plan.takes_bearer:
+        bearer = bearer_token(knock.authorization)
+        token = session_token(bearer) if bearer else None
+        if token:
+            return Caller(token, "bearer")
+        is_forged = bool(bearer)
+    if not knock.cookie:
+        return Caller(is_forged=is_forged)
+    if plan.session_data in knock.cookie:
+        return None  # a copy of the session, to be read or to be dropped
+    value = cookies.parse(knock.cookie).get(plan.session_cookie)
+    token = unsign_value(value, secret=plan.secret) if value else None
+    return Caller(token or "", "session_cookie", is_forged)
+
+
+def _remembered_body(token: str, plan: Plan) -> bytes | None:
+    entry = verified_sessions.in_memory(token_digest(token))
+    if entry is None:
+        return None
+    rendered: Rendered | None = entry.rendered
+    if rendered is None:
+        rendered = entry.rendered = _render(entry.session, entry.user)
+    now = clock.now()
+    if rendered.until <= now or not _is_in_use(entry, plan, now):
+        return None
+    observe("token_cache_hit")
+    return _body(rendered, token)
+
+
+def _is_in_use(entry: Entry, plan: Plan, now: datetime) -> bool:
+    return not plan.has_idle_timeout or sessions.use(entry.session, now)
+
+
+def _looked_up_body(token: str) -> bytes | None:
+    """From Redis or the database; None where the session is over or due: then more than reading is to do."""
+    try:
+        found = verified_sessions.find(token_digest(token))
+    finally:
+        close_old_connections()
+    now = clock.now()
+    if found is None or not sessions.is_steady(found.session, found.user, now):
+        return None
+    if not sessions.use(found.session, now):
+        return None
+    entry = verified_sessions.in_memory(found.session.token_hash)
+    rendered = _render(found.session, found.user)
+    if entry is not None and entry.session is found.session:
+        entry.rendered = rendered
+    return _body(rendered, token)
+
+
+def _render(session: SessionRecord, user: UserRecord) -> Rendered:
+    text = orjson.dumps(
+        {"session": wire.session_object(session, token=TOKEN), "user": wire.user_object(user)}
+    )
+    before, _, after = text.partition(orjson.dumps(TOKEN))
+    now = clock.now()
+    return Rendered(before, after, now if user.is_shut_out(now) else sessions.steady_until(session))
+
+
+def _body(rendered: Rendered, token: str) -> bytes:
+    return rendered.before + orjson.dumps(token) + rendered.after
+
+
+def _count(knock: Knock, plan: Plan, route: Route) -> Ready | None:
+    """Count the request for the limits; what is refused is answered here."""
+    address = resolve_client_ip(knock.remote_addr, knock.forwarded_for, plan.proxies)
+    knock.is_counted = True
+    try:
+        rate_limits.ensure_rate(route.path, Client(address))
+    except TooManyRequests as refusal:
+        reply = error_reply(refusal)
+        body = encode(reply)
+        headers = [*plan.headers(knock.is_https), *reply.headers.items(), ("Content-Length", str(len(body)))]
+        return Ready(reply.status, headers, body)
+    return None
+
+
+def wsgi(application: WsgiApplication) -> WsgiApplication:
+    """The door before a WSGI application."""
+    lines = {200: "200 OK", 429: "429 Too Many Requests"}
+
+    def enter(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in current_plan().routes and not environ.get("SCRIPT_NAME"):
+            knock = _knock_of_environ(environ)
+            ready = answer(knock, may_wait=True)
+            if ready is not None:
+                start_response(lines[ready.status], ready.headers)
+                return [ready.body]
+            if knock.is_counted:
+                environ[RATE_COUNTED] = True
+        return application(environ, start_response)
+
+    return enter
+
+
+def asgi(application: AsgiApplication) -> AsgiApplication:
+    """The door before an ASGI application. What has to wait, waits in a thread."""
+
+    async def enter(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] in current_plan().routes and not scope.get("root_path"):
+            knock = _knock_of_scope(scope)
+            ready = answer(knock, may_wait=False)
+            if ready is None:
+                ready = await asyncio.to_thread(answer, knock, may_wait=True)
+            if ready is not None:
+                await _send(ready, send)
+                return
+            if knock.is_counted:
+                scope = {**scope, RATE_COUNTED: True}
+        await application(scope, receive, send)
+
+    return enter
+
+
+def _knock_of_environ(environ: Environ) -> Knock:
+    plan, get = current_plan(), environ.get
+    forwarded_scheme = get(plan.scheme_header) if plan.scheme_header else None
+    scheme = environ["wsgi.url_scheme"]
+    return Knock(
+        environ["REQUEST_METHOD"],
+        environ["PATH_INFO"],
+        get("QUERY_STRING", ""),
+        get(plan.host_header) or get("HTTP_HOST", ""),
+        scheme == "https" if forwarded_scheme is None else plan.is_https(forwarded_scheme),
+        get("HTTP_COOKIE", ""),
+        get("HTTP_AUTHORIZATION", ""),
+        get("REMOTE_ADDR", ""),
+        get("HTTP_X_FORWARDED_FOR"),
+    )
+
+
+def _knock_of_scope(scope: Any) -> Knock:
+    """As Django's handler reads it: equal headers are joined by commas, but cookies by semicolons."""
+    plan = current_plan()
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = plan.wanted_headers.get(name)
+        if key is not None:
+            text = value.decode("latin-1")
+            found[key] = (
+                f"{found[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}" if key in found else text
+            )
+    get, client = found.get, scope.get("client")
+    forwarded_scheme = get(plan.scheme_header) if plan.scheme_header else None
+    return Knock(
+        scope["method"],
+        scope["path"],
+        scope.get("query_string", b"").decode("latin-1"),
+        get(plan.host_header) or get("HTTP_HOST", ""),
+        scope.get("scheme") == "https" if forwarded_scheme is None else plan.is_https(forwarded_scheme),
+        get("HTTP_COOKIE", ""),
+        get("HTTP_AUTHORIZATION", ""),
+        client[0] if client else "",
+        get("HTTP_X_FORWARDED_FOR"),
+    )
+
+
+async def _send(ready: Ready, send: Any) -> None:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in ready.headers]
+    await send({"type": "http.response.start", "status": ready.status, "headers": headers})
+    await send({"type": "http.response.body", "body": ready.body})

@@ -1,0 +1,154 @@
+"""What the front door needs of the settings, worked out once: its routes, headers, names and conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.http.request import split_domain_port, validate_host
+
+from better_auth.authentication.cookie_names import SESSION_DATA, SESSION_TOKEN, cookie_name
+from better_auth.conf import auth_settings
+from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
+from better_auth.http.client_ip import parse_proxies
+from better_auth.http.reply import JSON, SAFETY_HEADERS
+
+WANTED = (
+    "HTTP_AUTHORIZATION",
+    "HTTP_COOKIE",
+    "HTTP_HOST",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+)
+LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``path``: what limits count by; ``name``: of the operation behind it; ``body``: if it never varies."""
+
+    path: str
+    name: str
+    shows_session: bool = False
+    body: bytes = b""
+
+
+ROUTES = {
+    "/get-session": Route("/get-session", "get_session", shows_session=True),
+    "/session": Route("/get-session", "get_session", shows_session=True),
+    "/ok": Route("/ok", "ok", body=orjson.dumps({"ok": True})),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``opens_sessions``: whether reads of sessions are as simple as the door takes them to be.
+
+    ``host_header`` and ``scheme_header``: those of a proxy, as WSGI names them, or empty; ``wanted_headers``:
+    ASGI's names to WSGI's.
+    """
+
+    is_open: bool
+    opens_sessions: bool
+    routes: dict[str, Route]
+    session_cookie: str
+    session_data: str
+    secret: str
+    takes_bearer: bool
+    has_limits: bool
+    has_idle_timeout: bool
+    wants_https: bool
+    host_header: str
+    scheme_header: str
+    https_scheme: str
+    wanted_headers: dict[bytes, str]
+    plain_headers: list[tuple[str, str]]
+    https_headers: list[tuple[str, str]]
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+
+    def headers(self, is_https: bool) -> list[tuple[str, str]]:
+        return self.https_headers if is_https else self.plain_headers
+
+    def is_https(self, forwarded_scheme: str) -> bool:
+        return forwarded_scheme.split(",", 1)[0].strip() == self.https_scheme
+
+
+@lru_cache(maxsize=1)
+def current_plan() -> Plan:
+    rules, wants_https = auth_settings.session, settings.SECURE_SSL_REDIRECT
+    scheme_header, https_scheme = getattr(settings, "SECURE_PROXY_SSL_HEADER", None) or ("", "")
+    is_peculiar = settings.PREPEND_WWW or bool(settings.DISALLOWED_USER_AGENTS)
+    is_simple = not (rules.cookie_cache.enabled or rules.defer_refresh)
+    base = "/" + auth_settings.base_path.strip("/")
+    routes = {} if is_peculiar else {base + path: route for path, route in ROUTES.items()}
+    for disabled in auth_settings.disabled_paths:
+        routes = {path: route for path, route in routes.items() if disabled not in _spellings(route)}
+    return Plan(
+        is_open=auth_settings.front_door,
+        opens_sessions=is_simple and auth_settings.authenticators == DEFAULT_AUTHENTICATORS,
+        routes=routes,
+        session_cookie=cookie_name(SESSION_TOKEN),
+        session_data=cookie_name(SESSION_DATA),
+        secret=auth_settings.secret,
+        takes_bearer="bearer" in auth_settings.features,
+        has_limits=auth_settings.rate_limit.is_on,
+        has_idle_timeout=bool(rules.idle_timeout_minutes),
+        wants_https=wants_https,
+        host_header="HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "",
+        scheme_header=scheme_header,
+        https_scheme=https_scheme,
+        wanted_headers={_asgi_name(name): name for name in (*WANTED, scheme_header) if name},
+        plain_headers=_headers(is_https=False),
+        https_headers=_headers(is_https=True),
+        proxies=parse_proxies(auth_settings.trusted_proxies),
+    )
+
+
+@lru_cache(maxsize=256)
+def is_expected_host(host: str) -> bool:
+    """As Django decides it; a host that it would refuse is left to it."""
+    allowed: list[str] = settings.ALLOWED_HOSTS
+    if settings.DEBUG and not allowed:
+        allowed = [*LOCAL_HOSTS]
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
+
+
+def _asgi_name(wsgi_name: str) -> bytes:
+    return wsgi_name.removeprefix("HTTP_").replace("_", "-").lower().encode()
+
+
+def _spellings(route: Route) -> set[str]:
+    return {path for path, one in ROUTES.items() if one.name == route.name}
+
+
+def _headers(*, is_https: bool) -> list[tuple[str, str]]:
+    """Those of every reply, and what Django's own middleware adds, as far as it is in use."""
+    headers = {"Content-Type": JSON, **SAFETY_HEADERS}
+    if "django.middleware.security.SecurityMiddleware" in settings.MIDDLEWARE:
+        if settings.SECURE_CROSS_ORIGIN_OPENER_POLICY:
+            headers["Cross-Origin-Opener-Policy"] = settings.SECURE_CROSS_ORIGIN_OPENER_POLICY
+        if is_https and settings.SECURE_HSTS_SECONDS:
+            headers["Strict-Transport-Security"] = "; ".join(
+                [
+                    f"max-age={settings.SECURE_HSTS_SECONDS}",
+                    *(["includeSubDomains"] if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else []),
+                    *(["preload"] if settings.SECURE_HSTS_PRELOAD else []),
+                ]
+            )
+    if "django.middleware.clickjacking.XFrameOptionsMiddleware" in settings.MIDDLEWARE:
+        headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS.upper()
+    return list(headers.items())
+
+
+def _forget(**kwargs: Any) -> None:
+    current_plan.cache_clear()
+    is_expected_host.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="better_auth.door_plan")

@@ -1,0 +1,167 @@
+"""Verified sessions in Redis: the second cache level, and how processes tell each other what is over.
+
+Django's default cache says where Redis is; its own client is used, because a cache has no channels. All keys
+carry an *epoch*. Whoever may have missed something (a lost connection, a restarted or restored Redis) begins
+a new one, so that nothing written before is ever read again.
+
+A record is only ever added, never overwritten; what was revoked leaves a mark in its place for longer than a
+reader could be on its way with the old one. Records are signed: who can write into Redis makes no session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import fields
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import orjson
+from django.conf import settings
+from django.core.cache import caches
+from redis import Redis
+from redis.exceptions import RedisError
+
+from better_auth.conf import auth_settings
+from better_auth.crypto.identifiers import derive_key
+from better_auth.models import Session
+from better_auth.storage.local_sessions import Found
+from better_auth.storage.records import SessionRecord, UserRecord
+
+logger = logging.getLogger("better_auth.sessions")
+
+Record = TypeVar("Record", SessionRecord, UserRecord)
+
+# In the place of a record that was revoked.
+MARK = b""
+MARK_SECONDS = 30
+# A reader that took longer may have missed a mark.
+LONGEST_READ_SECONDS = MARK_SECONDS / 2
+SIGNATURE_LENGTH = 32
+MOMENTS = {
+    kind: tuple(field.name for field in fields(kind) if "datetime" in str(field.type))
+    for kind in (SessionRecord, UserRecord)
+}
+
+
+@lru_cache(maxsize=1)
+def client() -> Redis | None:
+    """The default cache's Redis, if it is one."""
+    backend = settings.CACHES["default"]["BACKEND"]
+    if backend.startswith("django_redis."):
+        from django_redis import get_redis_connection
+
+        connection: Redis = get_redis_connection("default")
+        return connection
+    if backend == "django.core.cache.backends.redis.RedisCache":
+        cache: Any = caches["default"]
+        shared: Redis = cache._cache.get_client()
+        return shared
+    return None
+
+
+def prefix() -> str:
+    return (settings.CACHES["default"].get("KEY_PREFIX") or "better-auth") + ":verified"
+
+
+def channel(redis: Redis) -> str:
+    """Channels are of the whole server, keys of one of its databases."""
+    return f"{prefix()}:{redis.connection_pool.connection_kwargs.get('db') or 0}:revocations"
+
+
+def read(redis: Redis, epoch: str, token_hash: str) -> tuple[Found | None, bool]:
+    """The record, and whether one may be added. Raises ``RedisError``."""
+    kept: Any = redis.get(_key(epoch, token_hash))
+    return (decode(kept, token_hash), False) if kept else (None, kept is None)
+
+
+def add(redis: Redis, epoch: str, found: Found) -> None:
+    """Keep a record, unless one is there already, or a mark that it is over. Raises ``RedisError``."""
+    key, seconds = _key(epoch, found[0].token_hash), auth_settings.session.cache.shared_seconds
+    redis.set(key, encode(found), ex=seconds, nx=True)
+
+
+def announce(
+    redis: Redis, epoch: str | None, token_hashes: Collection[str], user_keys: Collection[str]
+) -> None:
+    """Leave marks, and tell every process, at one stroke. Raises ``RedisError``."""
+    epoch = epoch or current_epoch(redis)
+    with redis.pipeline(transaction=True) as pipeline:
+        for token_hash in token_hashes if epoch else ():
+            pipeline.set(_key(str(epoch), token_hash), MARK, ex=MARK_SECONDS)
+        over = {"sessions": list(token_hashes), "users": list(user_keys)}
+        pipeline.publish(channel(redis), orjson.dumps(over))
+        pipeline.execute()
+
+
+def current_epoch(redis: Redis) -> str | None:
+    kept: Any = redis.get(f"{prefix()}:epoch")
+    return kept.decode() if kept else None
+
+
+def begin_epoch(redis: Redis, run: str) -> str:
+    """Make everything written before unreadable, for every process. ``run``: of the Redis server."""
+    epoch = f"{run}.{secrets.token_hex(8)}"
+    with redis.pipeline(transaction=True) as pipeline:
+        pipeline.set(f"{prefix()}:epoch", epoch)
+        pipeline.publish(channel(redis), orjson.dumps({"epoch": epoch}))
+        pipeline.execute()
+    return epoch
+
+
+def run_of(redis: Redis) -> str:
+    """Names one run of the Redis server: after a restart, with whatever it restored, it is another."""
+    try:
+        information: Any = redis.info("server")
+        return str(information["run_id"])
+    except (RedisError, KeyError):  # we may not ask: then each start of a process counts as one
+        return secrets.token_hex(8)
+
+
+def encode(found: Found) -> bytes:
+    payload = orjson.dumps(found, default=str)
+    return _signature(payload, found[0].token_hash) + payload
+
+
+def decode(kept: bytes, token_hash: str) -> Found | None:
+    """None for what we have not written, or another version of us."""
+    payload = kept[SIGNATURE_LENGTH:]
+    if not hmac.compare_digest(kept[:SIGNATURE_LENGTH], _signature(payload, token_hash)):
+        return None
+    of_session, of_user = orjson.loads(payload)
+    of_session["user_key"] = of_user["key"] = _as_key()(of_user.get("key"))
+    try:
+        return _record(SessionRecord, of_session), _record(UserRecord, of_user)
+    except (KeyError, TypeError):
+        return None
+
+
+def _record(kind: type[Record], values: dict[str, Any]) -> Record:
+    for name in MOMENTS[kind]:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name])
+    return kind(**values)
+
+
+def _signature(payload: bytes, token_hash: str) -> bytes:
+    return hmac.digest(_signing_key(auth_settings.secret), token_hash.encode() + payload, hashlib.sha256)
+
+
+@lru_cache(maxsize=4)
+def _signing_key(secret: str) -> bytes:
+    return derive_key(secret, "shared-sessions")
+
+
+@lru_cache(maxsize=1)
+def _as_key() -> Callable[[Any], Any]:
+    """From JSON to the type of the host's primary key."""
+    as_key: Callable[[Any], Any] = Session._meta.get_field("user").target_field.to_python
+    return as_key
+
+
+def _key(epoch: str, token_hash: str) -> str:
+    return f"{prefix()}:{epoch}:{token_hash}"

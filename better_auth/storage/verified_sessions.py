@@ -1,0 +1,221 @@
+"""Sessions for reads: from this process's memory, from Redis, else from the database.
+
+Within a transaction the database is always asked, and nothing is kept: what it shows may never come true.
+What changes a session or its user says so here (``forget_session``, ``forget_user``); saving or deleting the
+rows with the ORM does it by itself. Only what passes both by (SQL, ``QuerySet.update``) is seen late, by the
+seconds of the two levels together.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.signals import setting_changed
+from django.db import DEFAULT_DB_ALIAS, router, transaction
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save
+
+from better_auth import clock
+from better_auth.conf import auth_settings
+from better_auth.events import observe
+from better_auth.models import Session, UserProfile
+from better_auth.storage import shared_sessions
+from better_auth.storage.local_sessions import Entry, Found, local
+from better_auth.storage.records import SessionRecord, UserRecord
+from better_auth.storage.session_lookup import find_session
+from better_auth.storage.subscription import subscription
+
+logger = logging.getLogger("better_auth.sessions")
+
+# Another request's query for the same session is waited for so long.
+PATIENCE_SECONDS = 5
+# A save of these columns alone changes nothing that a record shows.
+NOT_SHOWN = frozenset({"last_login", "password"})
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """``is_read_now``: straight from the database, on behalf of this very call."""
+
+    session: SessionRecord
+    user: UserRecord
+    is_read_now: bool
+
+
+def find(token_hash: str) -> Remembered | None:
+    """The session and its user, as of at most some seconds ago."""
+    if not _may_remember():
+        found = find_session(token_hash)
+        return Remembered(*found, is_read_now=True) if found else None
+    entry = in_memory(token_hash)
+    if entry is not None:
+        observe("token_cache_hit")
+        return Remembered(entry.session, entry.user, is_read_now=False)
+    return _look_up_once(token_hash)
+
+
+def in_memory(token_hash: str) -> Entry | None:
+    """What this process remembers, where that may be trusted."""
+    if shared_sessions.client() is not None and not subscription.is_live():
+        return None
+    return local.get(token_hash)
+
+
+def forget_session(token_hash: str) -> None:
+    """The session is over or has changed: from now on here, and from the commit on everywhere."""
+    local.forget(token_hashes=[token_hash])
+    _on_commit(lambda: _announce([token_hash], []))
+
+
+def forget_user(key: Any) -> None:
+    """The user has changed; ``key`` is the host's primary key."""
+    local.forget(user_keys=[str(key)])
+    _on_commit(lambda: _announce(_hashes_of(key), [str(key)]))
+
+
+def connect() -> None:
+    """Hear of rows that are saved or deleted by whoever."""
+    models: tuple[type[Model], ...] = (get_user_model(), UserProfile)
+    for model in models:
+        post_save.connect(_user_saved, sender=model, dispatch_uid=f"better_auth.saved.{model.__name__}")
+        post_delete.connect(_user_deleted, sender=model, dispatch_uid=f"better_auth.deleted.{model.__name__}")
+    post_save.connect(_session_saved, sender=Session, dispatch_uid="better_auth.session_saved")
+    post_delete.connect(_session_deleted, sender=Session, dispatch_uid="better_auth.session_deleted")
+    setting_changed.connect(_setting_changed, dispatch_uid="better_auth.verified_sessions")
+
+
+def _may_remember() -> bool:
+    rules = auth_settings.session.cache
+    if not (rules.seconds or rules.shared_seconds):
+        return False
+    return not transaction.get_connection(router.db_for_read(Session)).in_atomic_block
+
+
+def _look_up_once(token_hash: str) -> Remembered | None:
+    """Of identical look-ups at one time one is made, and all get what it found."""
+    flight, is_ours = local.join(token_hash)
+    if not is_ours:
+        found = _shared_outcome(flight, token_hash)
+        return Remembered(*found, is_read_now=False) if found else None
+    try:
+        remembered = _look_up(token_hash)
+        flight.set_result((remembered.session, remembered.user) if remembered else None)
+        return remembered
+    except BaseException as fault:
+        flight.set_exception(fault)
+        raise
+    finally:
+        local.leave(token_hash, flight)
+
+
+def _shared_outcome(flight: Future[Found | None], token_hash: str) -> Found | None:
+    try:
+        return flight.result(timeout=PATIENCE_SECONDS)
+    except Exception:  # whatever befell the other request, or how long it takes, is not ours to suffer
+        return find_session(token_hash)
+
+
+def _look_up(token_hash: str) -> Remembered | None:
+    turn = local.turn()
+    found, may_add = _from_redis(token_hash)
+    if found:
+        observe("token_cache_hit")
+        _keep_here(found, turn)
+        return Remembered(*found, is_read_now=False)
+    observe("token_cache_miss")
+    started, epoch = time.monotonic(), subscription.epoch
+    found = find_session(token_hash)
+    if found is None:
+        return None
+    _keep_here(found, turn)
+    if may_add and epoch and time.monotonic() - started < shared_sessions.LONGEST_READ_SECONDS:
+        _add_to_redis(found, epoch)
+    return Remembered(*found, is_read_now=True)
+
+
+def _keep_here(found: Found, turn: int) -> None:
+    if auth_settings.session.cache.seconds:
+        local.put(found, turn=turn)
+
+
+def _from_redis(token_hash: str) -> tuple[Found | None, bool]:
+    """What Redis has, and whether it may be given what the database has."""
+    redis, epoch = _trusted_redis()
+    if redis is None or epoch is None:
+        return None, False
+    try:
+        return shared_sessions.read(redis, epoch, token_hash)
+    except Exception as fault:  # the driver's own kinds of failure, and those of the network beneath
+        subscription.lose(fault)
+        return None, False
+
+
+def _add_to_redis(found: Found, epoch: str) -> None:
+    redis, now = _trusted_redis()
+    if redis is None or now != epoch:
+        return
+    try:
+        shared_sessions.add(redis, epoch, found)
+    except Exception as fault:
+        subscription.lose(fault)
+
+
+def _trusted_redis() -> tuple[Any, str | None]:
+    if not auth_settings.session.cache.shared_seconds:
+        return None, None
+    redis = shared_sessions.client()
+    return (redis, subscription.epoch) if redis is not None and subscription.is_live() else (None, None)
+
+
+def _announce(token_hashes: list[str], user_keys: list[str]) -> None:
+    # Again, now that the change is visible: somebody may have read the former state since.
+    local.forget(token_hashes=token_hashes, user_keys=user_keys)
+    redis = shared_sessions.client()
+    if redis is None:
+        return
+    try:
+        shared_sessions.announce(redis, subscription.epoch, token_hashes, user_keys)
+    except Exception as fault:
+        subscription.lose(fault)
+
+
+def _hashes_of(key: Any) -> list[str]:
+    """Of all sessions of a user; only Redis has to know them."""
+    if shared_sessions.client() is None:
+        return []
+    return list(Session.objects.filter(user_id=key).values_list("token_hash", flat=True))
+
+
+def _on_commit(act: Any) -> None:
+    transaction.on_commit(act, using=router.db_for_write(Session) or DEFAULT_DB_ALIAS, robust=True)
+
+
+def _user_saved(*, instance: Any, created: bool, update_fields: Any = None, **kwargs: Any) -> None:
+    if not created and not (update_fields and NOT_SHOWN.issuperset(update_fields)):
+        forget_user(instance.pk)
+
+
+def _user_deleted(*, instance: Any, **kwargs: Any) -> None:
+    forget_user(instance.pk)
+
+
+def _session_saved(*, instance: Session, created: bool, **kwargs: Any) -> None:
+    if not created:
+        forget_session(instance.token_hash)
+
+
+def _session_deleted(*, instance: Session, **kwargs: Any) -> None:
+    if instance.expires_at > clock.now():  # else nobody takes it for living, wherever it is remembered
+        forget_session(instance.token_hash)
+
+
+def _setting_changed(*, setting: str, **kwargs: Any) -> None:
+    if setting == "CACHES":
+        shared_sessions.client.cache_clear()
+    if setting in ("BETTER_AUTH", "CACHES"):
+        local.clear()
