@@ -34,6 +34,8 @@ AWAITED = {
     "PREFER_BETTER_AUTH": "two auth systems side by side",
     "ENABLE_DUAL_AUTH": "two auth systems side by side",
 }
+# A statement that a connection has seen so often is prepared.
+PREPARE_THRESHOLD = 2
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -140,7 +142,8 @@ def databases(environ: Mapping[str, str], directory: Path) -> dict[str, Any]:
         database["OPTIONS"] = {**SQLITE_OPTIONS, **database.get("OPTIONS", {})}
     elif database["ENGINE"].endswith("postgresql"):
         pool = {"min_size": 1, "max_size": _pool_size(environ), "timeout": 10}
-        database["OPTIONS"] = {"pool": pool, **database.get("OPTIONS", {})}
+        prepared = {"prepare_threshold": PREPARE_THRESHOLD} if _wants_prepared_statements(environ) else {}
+        database["OPTIONS"] = {"pool": pool, **prepared, **database.get("OPTIONS", {})}
         database["CONN_MAX_AGE"] = 0
     else:
         raise ImproperlyConfigured("DATABASE_URL: only postgres:// and sqlite:// are supported.")
@@ -149,10 +152,12 @@ def databases(environ: Mapping[str, str], directory: Path) -> dict[str, Any]:
 
 def wants_admin_otp(environ: Mapping[str, str]) -> bool:
     """``BETTER_AUTH_ADMIN_OTP``: the admin site asks operators for a one-time password as well."""
-    word = (environ.get("BETTER_AUTH_ADMIN_OTP") or "false").strip().lower()
-    if word not in TRUE_WORDS | FALSE_WORDS:
-        raise ImproperlyConfigured(f"BETTER_AUTH_ADMIN_OTP: expected true or false, got {word!r}")
-    return word in TRUE_WORDS
+    return _yes_or_no("BETTER_AUTH_ADMIN_OTP", environ.get("BETTER_AUTH_ADMIN_OTP") or "false")
+
+
+def _wants_prepared_statements(environ: Mapping[str, str]) -> bool:
+    """``BETTER_AUTH_DATABASE_PREPARE``: off behind a pooler that changes connections."""
+    return _yes_or_no("BETTER_AUTH_DATABASE_PREPARE", environ.get("BETTER_AUTH_DATABASE_PREPARE") or "true")
 
 
 def log_format(environ: Mapping[str, str]) -> str:
@@ -161,6 +166,13 @@ def log_format(environ: Mapping[str, str]) -> str:
     if word not in ("line", "json"):
         raise ImproperlyConfigured(f"BETTER_AUTH_LOG_FORMAT: expected line or json, got {word!r}")
     return word
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in TRUE_WORDS | FALSE_WORDS:
+        raise ImproperlyConfigured(f"{name}: expected true or false, got {word!r}")
+    return word in TRUE_WORDS
 
 
 def _pool_size(environ: Mapping[str, str]) -> int:

@@ -17,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from better_auth import accounts, clock, passwords, users
 from better_auth.conf.loading import merge
 from better_auth.mail import outbox
+from better_auth.storage.local_sessions import local
 from better_auth.storage.records import UserRecord
 
 # A busy machine is slow, not wrong.
@@ -158,5 +159,6 @@ def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
 @pytest.fixture(autouse=True)
 def _clear_cache() -> Iterator[None]:
     yield
+    local.clear()
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
         cache.clear()

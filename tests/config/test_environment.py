@@ -212,6 +212,14 @@ class TestDatabase:
         assert database["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 4, "timeout": 10}
         assert database["CONN_MAX_AGE"] == 0
 
+    @pytest.mark.parametrize(("word", "is_wanted"), [("", True), ("true", True), ("off", False)])
+    def test_statements_are_prepared_unless_that_is_switched_off(
+        self, tmp_path: Path, word: str, is_wanted: bool
+    ) -> None:
+        environ = {"DATABASE_URL": "postgres://db.example/auth", "BETTER_AUTH_DATABASE_PREPARE": word}
+        options = environment.databases(environ, tmp_path)["default"]["OPTIONS"]
+        assert ("prepare_threshold" in options) is is_wanted
+
     @pytest.mark.parametrize("size", ["many", "0", "-3", "2.5"])
     def test_a_pool_of_no_size_is_refused(self, tmp_path: Path, size: str) -> None:
         environ = {"DATABASE_URL": "postgres://db.example/auth", "BETTER_AUTH_DATABASE_POOL": size}
