@@ -32,7 +32,7 @@ run: setup-runtime ## Migrate, make the first operator, serve on 127.0.0.1:${POR
 test: setup ## Check the code and run every test, on PostgreSQL and Redis too where they answer
 	@$(PY) tests/run_tests.py
 
-conformance: setup ## Run the official client against a fresh server (ONLY=, CASES=, CONFORMANCE_DIR=)
+conformance: setup ## Run the official client against a fresh server (ONLY=, CASES=, CONFORMANCE_DIR=, DOOR=shut)
 	@$(PY) tests/conformance/run_conformance.py
 
 lint: setup ## Check style and types

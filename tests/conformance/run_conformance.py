@@ -6,7 +6,8 @@ cases need the limiter on and all others need it off, so each of the two has a s
 of runs may go on at once.
 
 From the environment: ONLY (the runner's glob), CASES (another folder of cases), CONFORMANCE_DIR (another
-suite), DATABASE_URL (PostgreSQL: a new database is made beside the one it names) and REDIS_URL.
+suite), DATABASE_URL (PostgreSQL: a new database is made beside the one it names), REDIS_URL, and DOOR
+("shut": without the front door).
 """
 
 from __future__ import annotations
@@ -352,6 +353,7 @@ def server_environment(
         "BETTER_AUTH_ADMIN_PASSWORD": ADMIN_PASSWORD,
         "BETTER_AUTH_CACHE_PREFIX": prefix,
         "BETTER_AUTH_DATA_DIR": str(workspace / "data"),
+        "BETTER_AUTH_FRONT_DOOR": "false" if environ.get("DOOR") == "shut" else "true",
         "BETTER_AUTH_PASSWORD_REFUSE_COMMON": "false",
         "DATABASE_URL": database_url,
         "PYTHONUNBUFFERED": "1",
