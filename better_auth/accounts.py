@@ -11,7 +11,10 @@ from django.db import transaction
 
 from better_auth import clock
 from better_auth.models import CREDENTIAL, Account
+from better_auth.storage.compiled_select import CompiledSelect
 from better_auth.storage.records import UserRecord
+
+CREDENTIAL_ACCOUNT = CompiledSelect(Account, "user", ("id",), where=(("provider_id", CREDENTIAL),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,7 @@ def find_owned(user: UserRecord, row_id: str) -> AccountRecord | None:
 
 def ensure_credential(user: UserRecord) -> None:
     """Make the credential account where it is missing; safe to call twice at once."""
-    present = Account.objects.filter(user_id=user.key, provider_id=CREDENTIAL)
-    if present.exists():  # nearly always; no write, and no lock
+    if CREDENTIAL_ACCOUNT.first(user.key):  # nearly always; no write, and no lock
         return
     now = clock.now()
     row = Account(

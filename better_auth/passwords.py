@@ -30,6 +30,7 @@ from better_auth.crypto.hash_limits import UnknownAlgorithm, ensure_affordable
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.hashing import slots
 from better_auth.models import CREDENTIAL, Account
+from better_auth.storage.compiled_select import CompiledSelect
 from better_auth.storage.records import UserRecord
 
 logger = logging.getLogger("better_auth.passwords")
@@ -130,11 +131,10 @@ def _person(**columns: str) -> Any:
 
 
 def _stored(user: UserRecord) -> str | None:
-    encoded: str | None = (
-        get_user_model()._default_manager.filter(pk=user.key).values_list("password", flat=True).first()
-    )
-    if encoded and is_password_usable(encoded):
-        return encoded
+    model = get_user_model()
+    row = CompiledSelect(model, model._meta.pk.name, ("password",)).first(user.key)
+    if row and row[0] and is_password_usable(row[0]):
+        return str(row[0])
     accounts = Account.objects.filter(user_id=user.key, provider_id=CREDENTIAL, password__isnull=False)
     return accounts.values_list("password", flat=True).first()
 

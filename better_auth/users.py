@@ -14,7 +14,15 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
 from better_auth.models import CREDENTIAL, Account, Session, UserProfile
 from better_auth.storage import host_users, verified_sessions
-from better_auth.storage.records import UserRecord, carrier_model, has_user_row, user_record
+from better_auth.storage.compiled_select import CompiledSelect
+from better_auth.storage.records import (
+    UserRecord,
+    carrier_model,
+    has_user_row,
+    user_columns,
+    user_from,
+    user_record,
+)
 
 
 class EmailTaken(Exception):
@@ -66,12 +74,12 @@ def imagine(*, email: str, **columns: Any) -> UserRecord:
 
 
 def find_by_email(email: str) -> UserRecord | None:
-    return _find(email=normalize_email(email))
+    return _find("email", normalize_email(email))
 
 
 def find_by_key(key: Any) -> UserRecord | None:
     """By the host's primary key."""
-    return _find(pk=key)
+    return _find(carrier_model()._meta.pk.name, key)
 
 
 def find_by_login(name: str) -> UserRecord | None:
@@ -86,7 +94,7 @@ def find_by_login(name: str) -> UserRecord | None:
 
 def find_by_id(user_id: str) -> UserRecord | None:
     """By the id on the wire."""
-    return _find(**({"pk": user_id} if has_user_row() else {"public_id": user_id}))
+    return _find("id" if has_user_row() else "public_id", user_id)
 
 
 def update(user: UserRecord, **columns: Any) -> UserRecord:
@@ -153,8 +161,12 @@ def _carriers() -> models.QuerySet[Any]:
     return rows if has_user_row() else rows.select_related("user")
 
 
-def _find(**lookup: Any) -> UserRecord | None:
-    carrier = _carriers().filter(**lookup).first()
+def _find(by: str, value: Any) -> UserRecord | None:
+    columns = user_columns()
+    if columns is not None:
+        row = CompiledSelect(carrier_model(), by, columns).first(value)
+        return user_from(row) if row else None
+    carrier = _carriers().filter(**{by: value}).first()
     return user_record(carrier) if carrier else None
 
 

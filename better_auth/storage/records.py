@@ -7,12 +7,14 @@ The row that carries them is called the *carrier* here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 
 from better_auth.models import AbstractBetterAuthUser, Session, UserProfile
@@ -51,6 +53,12 @@ class UserRecord:
     def is_shut_out(self, at: datetime) -> bool:
         """Nothing of this user may be accepted: banned, switched off by the host, or deleted."""
         return self.is_banned(at) or not self.is_active or self.deleted_at is not None
+
+
+# Of UserRecord: what the carrier has beside the ids.
+OF_CARRIER = tuple(
+    field.name for field in fields(UserRecord) if field.name not in ("key", "id", "is_active", "deleted_at")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,36 @@ def user_record(carrier: Any) -> UserRecord:
         is_active=user.is_active,
         deleted_at=carrier.deleted_at,
     )
+
+
+@lru_cache(maxsize=4)
+def user_columns(*, from_session: bool = False) -> tuple[str, ...] | None:
+    """The columns of ``UserRecord`` in its order, seen from the carrier or from a session.
+
+    None where ``is_active`` is no column of the host's model: then only an instance of it knows.
+    """
+    if not _is_column("is_active"):
+        return None
+    user = "user__" if from_session else "" if has_user_row() else "user__"
+    carrier = user if has_user_row() else "user__better_auth_profile__" if from_session else ""
+    key = "user_id" if from_session or not has_user_row() else "id"
+    wire_id = f"{carrier}{'id' if has_user_row() else 'public_id'}"
+    others = [f"{carrier}{name}" for name in OF_CARRIER]
+    return (key, wire_id, *others, f"{user}is_active", f"{carrier}deleted_at")
+
+
+def user_from(values: Sequence[Any]) -> UserRecord:
+    """The record of ``user_columns``."""
+    key, wire_id, name, email, *others = values
+    shown: list[Any] = [key, wire_id, name, email or "", *others]
+    return UserRecord(*shown)
+
+
+def _is_column(name: str) -> bool:
+    try:
+        return bool(get_user_model()._meta.get_field(name).concrete)
+    except FieldDoesNotExist:
+        return False
 
 
 def session_record(row: Session, *, user_id: str) -> SessionRecord:
