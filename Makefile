@@ -11,7 +11,7 @@ PACKAGES = better_auth organizations apikeys migration_tools config
 GRANIAN_FLAGS = --interface asginl --host 127.0.0.1 --workers 1 --workers-kill-timeout 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime run test conformance lint format lock clean
+.PHONY: help setup setup-runtime run test conformance bench lint format lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ test: setup ## Check the code and run every test, on PostgreSQL and Redis too wh
 
 conformance: setup ## Run the official client against a fresh server (ONLY=, CASES=, CONFORMANCE_DIR=, DOOR=shut)
 	@$(PY) tests/conformance/run_conformance.py
+
+bench: setup ## Measure the server beside the original (BENCH="--only cold --quick"); needs wrk, PostgreSQL, Redis
+	@$(PY) -m tests.bench $(BENCH)
 
 lint: setup ## Check style and types
 	@status=0; \
