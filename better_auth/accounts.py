@@ -11,7 +11,7 @@ from django.db import transaction
 
 from better_auth import clock
 from better_auth.models import CREDENTIAL, Account
-from better_auth.storage.compiled_select import CompiledSelect
+from better_auth.storage.compiled import CompiledSelect
 from better_auth.storage.records import UserRecord
 
 CREDENTIAL_ACCOUNT = CompiledSelect(Account, "user", ("id",), where=(("provider_id", CREDENTIAL),))

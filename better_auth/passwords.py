@@ -30,7 +30,7 @@ from better_auth.crypto.hash_limits import UnknownAlgorithm, ensure_affordable
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.hashing import slots
 from better_auth.models import CREDENTIAL, Account
-from better_auth.storage.compiled_select import CompiledSelect
+from better_auth.storage.compiled import CompiledSelect
 from better_auth.storage.records import UserRecord
 
 logger = logging.getLogger("better_auth.passwords")

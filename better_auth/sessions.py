@@ -19,7 +19,7 @@ from better_auth.crypto.identifiers import new_session_token, token_digest
 from better_auth.errors import ErrorCode, Forbidden
 from better_auth.events import AuthMethod, Client
 from better_auth.models import Session
-from better_auth.storage import last_seen, revocations, verified_sessions
+from better_auth.storage import compiled, last_seen, revocations, verified_sessions
 from better_auth.storage.records import SessionRecord, UserRecord, session_record
 from better_auth.storage.session_lookup import find_session
 
@@ -63,7 +63,7 @@ def issue(
     hooks.before_session(user, method=method, client=client)
     token = new_session_token()
     seconds = UNREMEMBERED_SECONDS if remember is False else auth_settings.session.expires_in
-    row = Session.objects.create(
+    row = Session(
         user_id=user.key,
         token_hash=token_digest(token),
         created_at=now,
@@ -75,6 +75,7 @@ def issue(
         auth_method=method,
         **columns,
     )
+    compiled.insert(row)
     session = session_record(row, user_id=user.id)
     hooks.after_session(user, session, client=client)
     return IssuedSession(session, user, token, remember)

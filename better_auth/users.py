@@ -13,8 +13,8 @@ from better_auth.addresses import normalize_email as normalize_email
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
 from better_auth.models import CREDENTIAL, Account, Session, UserProfile
-from better_auth.storage import host_users, verified_sessions
-from better_auth.storage.compiled_select import CompiledSelect
+from better_auth.storage import compiled, host_users, verified_sessions
+from better_auth.storage.compiled import CompiledSelect
 from better_auth.storage.records import (
     UserRecord,
     carrier_model,
@@ -122,9 +122,13 @@ def update(user: UserRecord, **columns: Any) -> UserRecord:
 def note_sign_in(user: UserRecord, *, method: str) -> None:
     """Remember when and how the user signed in last; no change of the user that anybody else would see."""
     if has_user_row():
-        get_user_model()._default_manager.filter(pk=user.key).update(
-            last_auth_method=method, last_login=clock.now()
-        )
+        model = get_user_model()
+        owners = {model._meta.get_field(name).model for name in ("last_auth_method", "last_login")}
+        if owners == {model}:
+            compiled.update(model, user.key, last_auth_method=method, last_login=clock.now())
+        else:  # a host's user that inherits another's table
+            rows = model._default_manager.filter(pk=user.key)
+            rows.update(last_auth_method=method, last_login=clock.now())
         return
     UserProfile.objects.filter(pk=user.key).exclude(last_auth_method=method).update(last_auth_method=method)
     if any(field.name == "last_login" for field in get_user_model()._meta.get_fields()):

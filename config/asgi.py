@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -15,3 +16,6 @@ from better_auth import front_door  # noqa: E402, it needs the apps loaded
 from config.cookies import JoinedCookies  # noqa: E402
 
 application = ProtocolTypeRouter({"http": front_door.asgi(JoinedCookies(_django))})
+
+# What is loaded by now stays: collections need not walk through it again and again.
+gc.freeze()

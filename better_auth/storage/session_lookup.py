@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from better_auth.models import Session
-from better_auth.storage.compiled_select import CompiledSelect
+from better_auth.storage.compiled import CompiledSelect
 from better_auth.storage.records import (
     SessionRecord,
     UserRecord,

@@ -76,8 +76,8 @@ SIDEWAYS = {
     ("apps", "checks"): "importing the checks registers them",
 }
 OPEN_TO_FEATURES = "features.email_verification"  # every feature may mail a link of verification
-# ``users``: Django's own signals carry the host's row.
-OBSERVABILITY_MAY_IMPORT = {"clock", "events", "models", "observability", "users"}
+# ``users``: Django's own signals carry the host's row. ``storage``: the audit log is written on hot paths.
+OBSERVABILITY_MAY_IMPORT = {"clock", "events", "models", "observability", "storage", "users"}
 # The app's start connects the receivers; the page of the metrics shows what they counted.
 MAY_IMPORT_OBSERVABILITY = {"apps", "metrics"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth import get_user_model
 from better_auth import events, sessions, users
 from better_auth.events import Event
 from better_auth.models import Account, AuditEntry, Session
+from better_auth.observability import audit
 from better_auth.storage.records import UserRecord
 from tests import protocol
 from tests.conftest import PASSWORD, ApiClient, FrozenTime
@@ -224,7 +226,7 @@ def test_a_change_that_fails_leaves_neither_change_nor_row(
         if where == "rule":
             patch.setattr(*breaks, fail)
         else:
-            patch.setattr(AuditEntry.objects, "create", fail)
+            patch.setattr(audit, "compiled", SimpleNamespace(insert=fail))
         response = browser.api("POST", path, body)
     assert answered(response) == (500, refusal("INTERNAL_SERVER_ERROR"))
     assert protocol.set_cookies(response) == {}
