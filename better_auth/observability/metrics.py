@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
@@ -15,7 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from better_auth import clock
-from better_auth.events import Event, Observation, SignedIn, SignInFailed, committed, observed
+from better_auth.events import Event, Observation, SignedIn, SignInFailed, committed, observers
 from better_auth.models import Session
 
 attempts = Counter("better_auth_attempts", "Tries to sign in.", ["method"])
@@ -77,21 +78,35 @@ def count_event(*, event: Event, **kwargs: Any) -> None:
         failures.labels(method, event.details.get("reason", UNKNOWN)).inc()
 
 
-def count_observation(*, observation: Observation, **kwargs: Any) -> None:
-    if observation.name == "duration":
-        duration.labels(*observation.labels).observe(observation.value)
-    elif observation.name == "token_validation":
-        validations.labels(*observation.labels).inc()
-    elif observation.name == "token_cache_hit":
-        cache_hits.inc()
-    elif observation.name == "token_cache_miss":
-        cache_misses.inc()
-    elif observation.name == "migrated_users":
-        migrated_users.labels(*observation.labels).inc(observation.value)
+OBSERVED: dict[str, Counter | Histogram] = {
+    "duration": duration,
+    "token_validation": validations,
+    "token_cache_hit": cache_hits,
+    "token_cache_miss": cache_misses,
+    "migrated_users": migrated_users,
+}
+
+
+def count_observation(observation: Observation) -> None:
+    count = _counting(observation.name, observation.labels)
+    if count:
+        count(observation.value)
+
+
+@lru_cache(maxsize=1024)
+def _counting(name: str, labels: tuple[str, ...]) -> Callable[[float], None] | None:
+    """Finding the counter of some labels costs more than counting."""
+    metric = OBSERVED.get(name)
+    if metric is None:
+        return None
+    child: Any = metric.labels(*labels) if labels else metric
+    count: Callable[[float], None] = child.observe if isinstance(metric, Histogram) else child.inc
+    return count
 
 
 def connect() -> None:
     committed.connect(count_event, dispatch_uid="better_auth.metrics.events")
-    observed.connect(count_observation, dispatch_uid="better_auth.metrics.observations")
+    if count_observation not in observers:
+        observers.append(count_observation)
     if active_sessions not in REGISTRY._collector_to_names:
         REGISTRY.register(active_sessions)

@@ -16,11 +16,11 @@ def bare(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 def _without_audit(application: Any) -> Any:
     from better_auth import sessions
-    from better_auth.events import committed, observed, recorded
+    from better_auth.events import committed, observers, recorded
 
     recorded.disconnect(dispatch_uid="better_auth.audit")
     committed.disconnect(dispatch_uid="better_auth.metrics.events")
-    observed.disconnect(dispatch_uid="better_auth.metrics.observations")
+    observers.clear()
     sessions.token_digest = lambda token: token  # type: ignore[attr-defined]
     return application
 

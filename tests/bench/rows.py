@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench import sessions
 from tests.bench.loads import Measured, Window, ensure_right, no_cookies, one_cookie, press
-from tests.bench.servers import PATH, SERVER_CORE, Target, ours, pinned, prepared_site, reference
+from tests.bench.servers import KEPT_MEMORY, PATH, SERVER_CORE, Target, ours, pinned, prepared_site, reference
 from tests.server import CHECKOUT, PASSWORD
 
 FROM_REDIS = {"BETTER_AUTH_SESSION_CACHE_SECONDS": "0"}
@@ -245,7 +245,7 @@ def _hash_alone(seconds: float) -> Window:
     time.sleep(0.2)
     command = [*pinned(SERVER_CORE), sys.executable, "-c", HASH, PASSWORD, str(seconds)]
     done = subprocess.run(
-        command, cwd=CHECKOUT, env=dict(os.environ), capture_output=True, text=True, check=True
+        command, cwd=CHECKOUT, env={**os.environ, **KEPT_MEMORY}, capture_output=True, text=True, check=True
     )
     count, took, spent = (float(figure) for figure in done.stdout.split())
     each = took / count * 1e6

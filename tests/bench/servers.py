@@ -19,6 +19,12 @@ SERVER_CORE, LOAD_CORE = "0", "1"
 HERE = Path(__file__).parent
 PATH = "/api/auth/get-session"
 TICKS = os.sysconf("SC_CLK_TCK")
+# As the Makefile has it for `make run`, and docs/deployment.md for production.
+KEPT_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_MMAP_THRESHOLD_": "134217728",
+}
 # A hash that costs what the defaults make it cost, not what the tests do with.
 DEFAULT_HASH = {"BETTER_AUTH_ARGON2_MEMORY_COST": "19456", "BETTER_AUTH_ARGON2_TIME_COST": "2"}
 
@@ -66,7 +72,7 @@ def ours(
         program[-1] = application
     with reserved_port() as port:
         url = f"http://127.0.0.1:{port}"
-        environ = site.environment(PORT=str(port), BETTER_AUTH_URL=url, **settings)
+        environ = site.environment(PORT=str(port), BETTER_AUTH_URL=url, **KEPT_MEMORY, **settings)
         command = [*pinned(SERVER_CORE), sys.executable, "-m", "granian", "--port", str(port), *program]
         with (
             site.log.open("a") as log,
