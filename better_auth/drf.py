@@ -39,12 +39,13 @@ class BetterAuthentication(BaseAuthentication):
             if isinstance(refusal, SessionEnded) and not isinstance(refusal, BearerEnded):
                 return None
             raise AuthenticationFailed("Invalid credentials.", code="UNAUTHORIZED") from None
-        if principal is None:
+        row = users.find_row(principal.user) if principal else None
+        if principal is None or row is None:
             return None
         handover.tell(http_request, principal)
         if principal.method is AuthMethod.SESSION:
             self._ensure_origin(http_request)
-        return users.row_of(principal.user), principal
+        return row, principal
 
     def authenticate_header(self, request: Request) -> str:
         return f'Bearer realm="{self.realm}"'

@@ -94,14 +94,21 @@ class Caller:
         return await sync_to_async(self.principal)()
 
     def user(self) -> Any:
-        principal = self.principal()
-        return users.row_of(principal.user) if principal else _anonymous_unless(self.user_before)
+        return self._row() or _anonymous_unless(self.user_before)
 
     async def auser(self) -> Any:
-        principal = await self.aprincipal()
-        if principal:
-            return await sync_to_async(users.row_of)(principal.user)
+        row = await sync_to_async(self._row)()
+        if row:
+            return row
         return await self.auser_before() if self.auser_before else _anonymous_unless(self.user_before)
+
+    def _row(self) -> Any:
+        """The host's user; a caller who has been deleted meanwhile is nobody."""
+        principal = self.principal()
+        row = users.find_row(principal.user) if principal else None
+        if row is None:
+            self.known = None
+        return row
 
 
 def _anonymous_unless(user: Any) -> Any:

@@ -160,6 +160,11 @@ def row_of(user: UserRecord) -> Any:
     return get_user_model()._default_manager.get(pk=user.key)
 
 
+def find_row(user: UserRecord) -> Any:
+    """The same, or None: a session may be remembered a moment longer than its user lives."""
+    return get_user_model()._default_manager.filter(pk=user.key).first()
+
+
 def _carriers() -> models.QuerySet[Any]:
     rows = carrier_model()._default_manager.all()
     return rows if has_user_row() else rows.select_related("user")

@@ -6,6 +6,7 @@ afterwards, however late it comes.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -51,10 +52,14 @@ class LocalSessions:
         """To be taken before the store is read, and shown with what was read."""
         return self._turn
 
-    def put(self, found: Found, *, turn: int) -> None:
-        """Keep a record, unless it was forgotten, or its user was, since ``turn``."""
+    def put(self, found: Found, *, turn: int, as_of: float) -> None:
+        """Keep a record, unless it was forgotten, or its user was, since ``turn``.
+
+        ``as_of``, of ``time.monotonic()``: before the store was read. The seconds count from there, or a slow
+        read would lengthen them.
+        """
         session, user = found
-        entry = Entry(session, user, time.monotonic() + auth_settings.session.cache.seconds)
+        entry = Entry(session, user, as_of + auth_settings.session.cache.seconds)
         names = (session.token_hash, _name_of_user(session.user_key))
         with self._lock:
             if turn < self._known_since or any(self._forgotten.get(name, 0) > turn for name in names):
@@ -102,6 +107,11 @@ class LocalSessions:
             if self._flights.get(token_hash) is flight:
                 del self._flights[token_hash]
 
+    def abandon(self) -> None:
+        """In a forked child: whoever held the lock, or was looking something up, is not here."""
+        self._lock = threading.Lock()
+        self.clear()
+
     def _drop(self, token_hash: str) -> None:
         entry = self._entries.pop(token_hash, None)
         if entry is None:
@@ -125,3 +135,5 @@ def _name_of_user(key: object) -> str:
 
 
 local = LocalSessions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=local.abandon)

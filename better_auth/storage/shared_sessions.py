@@ -5,7 +5,8 @@ carry an *epoch*. Whoever may have missed something (a lost connection, a restar
 a new one, so that nothing written before is ever read again.
 
 A record is only ever added, never overwritten; what was revoked leaves a mark in its place for longer than a
-reader could be on its way with the old one. Records are signed: who can write into Redis makes no session.
+reader could be on its way with the old one. Records are signed, for their place and their time: who can write
+into Redis makes no session, and brings none back.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from typing import Any, TypeVar
 import orjson
 from django.conf import settings
 from django.core.cache import caches
+from django.core.exceptions import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from better_auth import clock
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import derive_key
 from better_auth.models import Session
@@ -59,7 +62,7 @@ def client() -> Redis | None:
         return connection
     if backend == "django.core.cache.backends.redis.RedisCache":
         cache: Any = caches["default"]
-        shared: Redis = cache._cache.get_client()
+        shared: Redis = cache._cache.get_client(write=True)  # of several servers the one that all share
         return shared
     return None
 
@@ -75,31 +78,48 @@ def channel(redis: Redis) -> str:
 
 def read(redis: Redis, epoch: str, token_hash: str) -> tuple[Found | None, bool]:
     """The record, and whether one may be added. Raises ``RedisError``."""
-    kept: Any = redis.get(_key(epoch, token_hash))
-    return (decode(kept, token_hash), False) if kept else (None, kept is None)
+    key = _key(epoch, token_hash)
+    kept: Any = redis.get(key)
+    return (decode(kept, key), False) if kept else (None, kept is None)
 
 
 def add(redis: Redis, epoch: str, found: Found) -> None:
     """Keep a record, unless one is there already, or a mark that it is over. Raises ``RedisError``."""
     key, seconds = _key(epoch, found[0].token_hash), auth_settings.session.cache.shared_seconds
-    redis.set(key, encode(found), ex=seconds, nx=True)
+    try:
+        record = encode(found, key, seconds)
+    except TypeError:  # a number of the host's beyond 64 bits: no fault of Redis, so not for the caller
+        return
+    redis.set(key, record, ex=seconds, nx=True)
 
 
 def announce(
     redis: Redis, epoch: str | None, token_hashes: Collection[str], user_keys: Collection[str]
 ) -> None:
-    """Leave marks, and tell every process, at one stroke. Raises ``RedisError``."""
+    """Leave marks, and tell every process, at one stroke. Raises ``RedisError``.
+
+    Marks belong into the epoch in force at that stroke; ``epoch``, as far as we have heard, may be over.
+    """
     epoch = epoch or current_epoch(redis)
-    with redis.pipeline(transaction=True) as pipeline:
-        for token_hash in token_hashes if epoch else ():
-            pipeline.set(_key(str(epoch), token_hash), MARK, ex=MARK_SECONDS)
-        over = {"sessions": list(token_hashes), "users": list(user_keys)}
-        pipeline.publish(channel(redis), orjson.dumps(over))
-        pipeline.execute()
+    over = orjson.dumps({"sessions": list(token_hashes), "users": list(user_keys)})
+    while True:
+        with redis.pipeline(transaction=True) as pipeline:
+            pipeline.get(_epoch_key())
+            for token_hash in token_hashes if epoch else ():
+                pipeline.set(_key(str(epoch), token_hash), MARK, ex=MARK_SECONDS)
+            pipeline.publish(channel(redis), over)
+            kept = pipeline.execute()[0]
+        in_force = kept.decode() if kept else None
+        if not token_hashes or (epoch and in_force == epoch):
+            return
+        if in_force is None:  # flushed or evicted, while some may go on with it: no mark would reach them
+            begin_epoch(redis, run_of(redis))
+            return
+        epoch = in_force
 
 
 def current_epoch(redis: Redis) -> str | None:
-    kept: Any = redis.get(f"{prefix()}:epoch")
+    kept: Any = redis.get(_epoch_key())
     return kept.decode() if kept else None
 
 
@@ -107,7 +127,7 @@ def begin_epoch(redis: Redis, run: str) -> str:
     """Make everything written before unreadable, for every process. ``run``: of the Redis server."""
     epoch = f"{run}.{secrets.token_hex(8)}"
     with redis.pipeline(transaction=True) as pipeline:
-        pipeline.set(f"{prefix()}:epoch", epoch)
+        pipeline.set(_epoch_key(), epoch)
         pipeline.publish(channel(redis), orjson.dumps({"epoch": epoch}))
         pipeline.execute()
     return epoch
@@ -122,21 +142,24 @@ def run_of(redis: Redis) -> str:
         return secrets.token_hex(8)
 
 
-def encode(found: Found) -> bytes:
-    payload = orjson.dumps(found, default=str)
-    return _signature(payload, found[0].token_hash) + payload
+def encode(found: Found, key: str, seconds: int) -> bytes:
+    """Good under this key alone, and for so long, whatever Redis makes of it. Raises ``TypeError``."""
+    payload = orjson.dumps((_now_ms() + seconds * 1000, *found), default=str)
+    return _signature(payload, key) + payload
 
 
-def decode(kept: bytes, token_hash: str) -> Found | None:
-    """None for what we have not written, or another version of us."""
+def decode(kept: bytes, key: str) -> Found | None:
+    """None for what we have not written, here and now, or another version of us."""
     payload = kept[SIGNATURE_LENGTH:]
-    if not hmac.compare_digest(kept[:SIGNATURE_LENGTH], _signature(payload, token_hash)):
+    if not hmac.compare_digest(kept[:SIGNATURE_LENGTH], _signature(payload, key)):
         return None
-    of_session, of_user = orjson.loads(payload)
-    of_session["user_key"] = of_user["key"] = _as_key()(of_user.get("key"))
     try:
+        until, of_session, of_user = orjson.loads(payload)
+        if until <= _now_ms():
+            return None
+        of_session["user_key"] = of_user["key"] = _as_key()(of_user["key"])
         return _record(SessionRecord, of_session), _record(UserRecord, of_user)
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError, ValidationError):
         return None
 
 
@@ -147,8 +170,12 @@ def _record(kind: type[Record], values: dict[str, Any]) -> Record:
     return kind(**values)
 
 
-def _signature(payload: bytes, token_hash: str) -> bytes:
-    return hmac.digest(_signing_key(auth_settings.secret), token_hash.encode() + payload, hashlib.sha256)
+def _signature(payload: bytes, key: str) -> bytes:
+    return hmac.digest(_signing_key(auth_settings.secret), key.encode() + payload, hashlib.sha256)
+
+
+def _now_ms() -> int:
+    return clock.epoch_ms(clock.now())
 
 
 @lru_cache(maxsize=4)
@@ -161,6 +188,10 @@ def _as_key() -> Callable[[Any], Any]:
     """From JSON to the type of the host's primary key."""
     as_key: Callable[[Any], Any] = Session._meta.get_field("user").target_field.to_python
     return as_key
+
+
+def _epoch_key() -> str:
+    return f"{prefix()}:epoch"
 
 
 def _key(epoch: str, token_hash: str) -> str:

@@ -42,17 +42,30 @@ class Subscription:
             self._begin()
         return self.epoch is not None
 
+    def is_lost(self) -> bool:
+        """Something was missed: all that Redis has will be void, and need not be announced piece by piece."""
+        if self._pid != os.getpid():
+            self._begin()
+        return self._missed
+
     def lose(self, fault: BaseException) -> None:
         """Redis failed somebody: trust nothing until a new epoch has begun."""
+        if self._pid != os.getpid():
+            self._begin()  # or nobody would begin it
         with self._lock:
-            was_live, self.epoch, self._missed = self.epoch is not None, None, True
+            is_news = self.epoch is not None or not self._is_told
+            self.epoch, self._missed, self._is_told = None, True, True
         local.clear()
-        if was_live or not self._is_told:
-            self._is_told = True
+        if is_news:
             logger.error(
                 "Redis is lost (%s): sessions are read from the database until it is back",
                 type(fault).__name__,
             )
+
+    def abandon(self) -> None:
+        """In a forked child: whoever held the lock is not here, nor is the thread that listens."""
+        self._lock = threading.Lock()
+        self._pid = None
 
     def _begin(self) -> None:
         with self._lock:
@@ -78,8 +91,9 @@ class Subscription:
 
     def _listen(self, redis: Redis) -> None:
         """Until the connection is lost. The driver's own subscriptions come back by themselves, and keep
-        silent about what they missed; so this is a plain connection."""
-        connection: Any = redis.connection_pool.make_connection()
+        silent about what they missed; so this is a plain connection, which no pool counts."""
+        pool: Any = redis.connection_pool
+        connection: Any = pool.connection_class(**pool.connection_kwargs)
         try:
             connection.connect()
             connection.send_command("SUBSCRIBE", shared_sessions.channel(redis))
@@ -130,3 +144,5 @@ class Subscription:
 
 
 subscription = Subscription()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=subscription.abandon)

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS, router, transaction
 from django.db.models import Model
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import class_prepared, post_save, pre_delete
 
 from better_auth import clock
 from better_auth.conf import auth_settings
@@ -52,11 +54,7 @@ def find(token_hash: str) -> Remembered | None:
     if not _may_remember():
         found = find_session(token_hash)
         return Remembered(*found, is_read_now=True) if found else None
-    entry = in_memory(token_hash)
-    if entry is not None:
-        observe("token_cache_hit")
-        return Remembered(entry.session, entry.user, is_read_now=False)
-    return _look_up_once(token_hash)
+    return _recall(token_hash) or _look_up_once(token_hash)
 
 
 def in_memory(token_hash: str) -> Entry | None:
@@ -69,31 +67,48 @@ def in_memory(token_hash: str) -> Entry | None:
 def forget_session(token_hash: str) -> None:
     """The session is over or has changed: from now on here, and from the commit on everywhere."""
     local.forget(token_hashes=[token_hash])
-    _on_commit(lambda: _announce([token_hash], []))
+    _on_commit(lambda: _announce([token_hash]))
 
 
 def forget_user(key: Any) -> None:
     """The user has changed; ``key`` is the host's primary key."""
     local.forget(user_keys=[str(key)])
-    _on_commit(lambda: _announce(_hashes_of(key), [str(key)]))
+    _on_commit(lambda: _announce([], user_key=key))
 
 
 def connect() -> None:
     """Hear of rows that are saved or deleted by whoever."""
-    models: tuple[type[Model], ...] = (get_user_model(), UserProfile)
-    for model in models:
-        post_save.connect(_user_saved, sender=model, dispatch_uid=f"better_auth.saved.{model.__name__}")
-        post_delete.connect(_user_deleted, sender=model, dispatch_uid=f"better_auth.deleted.{model.__name__}")
-    post_save.connect(_session_saved, sender=Session, dispatch_uid="better_auth.session_saved")
-    post_delete.connect(_session_deleted, sender=Session, dispatch_uid="better_auth.session_deleted")
+    for model in apps.get_models():
+        _follow(model)
+    class_prepared.connect(_follow, dispatch_uid="better_auth.verified_sessions")  # as of a proxy in admin.py
     setting_changed.connect(_setting_changed, dispatch_uid="better_auth.verified_sessions")
+
+
+def _follow(sender: type[Model], **kwargs: Any) -> None:
+    """Proxies, and models that extend the user, send under their own names. A receiver for all senders would
+    cost every other model its fast deletion."""
+    if issubclass(sender, (get_user_model(), UserProfile)):
+        post_save.connect(_user_saved, sender=sender, dispatch_uid="better_auth.user_saved")
+        pre_delete.connect(_user_deleted, sender=sender, dispatch_uid="better_auth.user_deleted")
+    elif issubclass(sender, Session):
+        post_save.connect(_session_saved, sender=sender, dispatch_uid="better_auth.session_saved")
+        pre_delete.connect(_session_deleted, sender=sender, dispatch_uid="better_auth.session_deleted")
 
 
 def _may_remember() -> bool:
     rules = auth_settings.session.cache
     if not (rules.seconds or rules.shared_seconds):
         return False
-    return not transaction.get_connection(router.db_for_read(Session)).in_atomic_block
+    connection = transaction.get_connection(router.db_for_read(Session))
+    return not (connection.in_atomic_block or (connection.connection and not connection.autocommit))
+
+
+def _recall(token_hash: str) -> Remembered | None:
+    entry = in_memory(token_hash)
+    if entry is None:
+        return None
+    observe("token_cache_hit")
+    return Remembered(entry.session, entry.user, is_read_now=False)
 
 
 def _look_up_once(token_hash: str) -> Remembered | None:
@@ -103,7 +118,8 @@ def _look_up_once(token_hash: str) -> Remembered | None:
         found = _shared_outcome(flight, token_hash)
         return Remembered(*found, is_read_now=False) if found else None
     try:
-        remembered = _look_up(token_hash)
+        # Somebody else's may have ended since we found nothing.
+        remembered = _recall(token_hash) or _look_up(token_hash)
         flight.set_result((remembered.session, remembered.user) if remembered else None)
         return remembered
     except BaseException as fault:
@@ -121,26 +137,26 @@ def _shared_outcome(flight: Future[Found | None], token_hash: str) -> Found | No
 
 
 def _look_up(token_hash: str) -> Remembered | None:
-    turn = local.turn()
+    turn, asked_at = local.turn(), time.monotonic()
     found, may_add = _from_redis(token_hash)
     if found:
         observe("token_cache_hit")
-        _keep_here(found, turn)
+        _keep_here(found, turn, asked_at)
         return Remembered(*found, is_read_now=False)
     observe("token_cache_miss")
     started, epoch = time.monotonic(), subscription.epoch
     found = find_session(token_hash)
     if found is None:
         return None
-    _keep_here(found, turn)
+    _keep_here(found, turn, asked_at)
     if may_add and epoch and time.monotonic() - started < shared_sessions.LONGEST_READ_SECONDS:
         _add_to_redis(found, epoch)
     return Remembered(*found, is_read_now=True)
 
 
-def _keep_here(found: Found, turn: int) -> None:
+def _keep_here(found: Found, turn: int, asked_at: float) -> None:
     if auth_settings.session.cache.seconds:
-        local.put(found, turn=turn)
+        local.put(found, turn=turn, as_of=asked_at)
 
 
 def _from_redis(token_hash: str) -> tuple[Found | None, bool]:
@@ -172,36 +188,53 @@ def _trusted_redis() -> tuple[Any, str | None]:
     return (redis, subscription.epoch) if redis is not None and subscription.is_live() else (None, None)
 
 
-def _announce(token_hashes: list[str], user_keys: list[str]) -> None:
+def _announce(token_hashes: list[str], *, user_key: Any = None) -> None:
+    user_keys = [] if user_key is None else [str(user_key)]
     # Again, now that the change is visible: somebody may have read the former state since.
     local.forget(token_hashes=token_hashes, user_keys=user_keys)
     redis = shared_sessions.client()
-    if redis is None:
+    if redis is None or subscription.is_lost():
         return
     try:
-        shared_sessions.announce(redis, subscription.epoch, token_hashes, user_keys)
-    except Exception as fault:
+        hashes = [*token_hashes, *(_hashes_of(user_key) if user_keys else ())]
+        shared_sessions.announce(redis, subscription.epoch, hashes, user_keys)
+    except Exception as fault:  # also the database's: whoever was not told must hear of a new epoch
         subscription.lose(fault)
+    # And what somebody found in Redis before the marks were there: our caller's next request may come
+    # before we hear ourselves.
+    local.forget(token_hashes=token_hashes, user_keys=user_keys)
 
 
 def _hashes_of(key: Any) -> list[str]:
     """Of all sessions of a user; only Redis has to know them."""
-    if shared_sessions.client() is None:
-        return []
-    return list(Session.objects.filter(user_id=key).values_list("token_hash", flat=True))
+    rows = Session.objects.using(router.db_for_write(Session)).filter(user_id=key)
+    return list(rows.values_list("token_hash", flat=True))
 
 
-def _on_commit(act: Any) -> None:
-    transaction.on_commit(act, using=router.db_for_write(Session) or DEFAULT_DB_ALIAS, robust=True)
+def _on_commit(act: Callable[[], None]) -> None:
+    alias = router.db_for_write(Session) or DEFAULT_DB_ALIAS
+    connection = transaction.get_connection(alias)
+    if connection.in_atomic_block or connection.get_autocommit():
+        transaction.on_commit(act, using=alias, robust=True)
+    else:  # the host commits by hand, and nobody hears when
+        act()
 
 
 def _user_saved(*, instance: Any, created: bool, update_fields: Any = None, **kwargs: Any) -> None:
-    if not created and not (update_fields and NOT_SHOWN.issuperset(update_fields)):
-        forget_user(instance.pk)
+    # A row that extends a user is new at times when the user is not.
+    is_new = created and instance._meta.concrete_model in (get_user_model(), UserProfile)
+    if not is_new and not (update_fields and NOT_SHOWN.issuperset(update_fields)):
+        forget_user(_key_of(instance))
 
 
 def _user_deleted(*, instance: Any, **kwargs: Any) -> None:
-    forget_user(instance.pk)
+    forget_user(_key_of(instance))
+
+
+def _key_of(instance: Any) -> Any:
+    """The user's primary key; a model that extends the user may have another one."""
+    is_profile = isinstance(instance, UserProfile)
+    return instance.pk if is_profile else getattr(instance, get_user_model()._meta.pk.attname)
 
 
 def _session_saved(*, instance: Session, created: bool, **kwargs: Any) -> None:

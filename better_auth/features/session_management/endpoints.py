@@ -21,12 +21,11 @@ from better_auth.http.reply import Reply
 @endpoint("GET", "/get-session", is_hot=True, aliases=("/session",))
 def get_session(call: Call) -> Reply:
     """The session and its user, or null. With a valid copy in a cookie the store is not asked."""
+    copy = None if _flag(call, "disableCookieCache") else session_copy.read(call.credentials)
+    if copy is not None:
+        return Reply(copy)
     if _flag(call, "disableCookieCache"):
         call.credentials = replace(call.credentials, from_store=True)
-    else:
-        copy = session_copy.read(call.credentials)
-        if copy is not None:
-            return Reply(copy)
     deferred = auth_settings.session.defer_refresh
     if deferred:
         call.credentials = session_copy.without_writing(call.credentials)
@@ -133,6 +132,9 @@ def _flag(call: Call, name: str) -> bool:
 
 
 def _session_reply(call: Call) -> Reply:
+    if auth_settings.session.cookie_cache.enabled:
+        # What is copied into a cookie is good for minutes: it must not be remembered from before.
+        call.credentials = replace(call.credentials, from_store=True)
     reply = Reply(None, read_at_ms=clock.epoch_ms(clock.now()))
     reply.request_cookies = call.credentials.cookies
     if call.principal:

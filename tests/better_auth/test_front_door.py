@@ -1,0 +1,291 @@
+"""The front door answers as Django behind it would, or leaves the request to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+
+from better_auth import clock, front_door, users
+from better_auth.http.endpoint import RATE_COUNTED
+from better_auth.models import Session
+from better_auth.storage import last_seen, shared_sessions
+from better_auth.storage.local_sessions import local
+from better_auth.storage.records import UserRecord
+from better_auth.storage.subscription import subscription
+from tests.conftest import ApiClient, FrozenTime
+from tests.server import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Environ = dict[str, Any]
+Answer = tuple[str, dict[str, str], bytes]
+Configure = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _heard(db: None) -> None:
+    wait_for(lambda: shared_sessions.client() is None or subscription.is_live(), "the subscription")
+
+
+@pytest.fixture
+def cookie(browser: ApiClient, make_user: Callable[..., UserRecord]) -> str:
+    make_user("ann@example.com")
+    browser.sign_in()
+    return f"better-auth.session_token={browser.cookies['better-auth.session_token'].value}"
+
+
+@pytest.fixture
+def bearer(browser: ApiClient, cookie: str) -> str:
+    return str(browser.session()["session"]["token"])
+
+
+def request(path: str = "/api/auth/get-session", **more: Any) -> Environ:
+    return {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "HTTP_HOST": "testserver",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": BytesIO(),
+        **more,
+    }
+
+
+def ask(application: Any, environ: Environ) -> Answer:
+    told: list[Any] = []
+    body = b"".join(application({**environ, "wsgi.input": BytesIO()}, lambda *answer: told.extend(answer)))
+    return told[0], {name.lower(): value for name, value in told[1]}, body
+
+
+def knock_at(environ: Environ, *, may_wait: bool = True) -> front_door.Ready | None:
+    return front_door.answer(front_door._knock_of_environ(environ), may_wait=may_wait)
+
+
+def ensure_same(environ: Environ) -> Answer:
+    """Open and shut, and with nothing remembered or something."""
+    shut = ask(WSGIHandler(), environ)
+    for _ in range(2):
+        assert ask(front_door.wsgi(WSGIHandler()), environ) == shut
+    return shut
+
+
+def test_a_session_is_answered_as_behind_the_door(cookie: str) -> None:
+    status, headers, body = ensure_same(request(HTTP_COOKIE=cookie))
+    assert (status, headers["cache-control"]) == ("200 OK", "no-store")
+    assert b'"email":"ann@example.com"' in body
+
+
+@pytest.mark.parametrize("path", ["/api/auth/ok", "/api/auth/get-session", "/api/auth/session"])
+def test_so_are_reads_of_nobody(path: str) -> None:
+    environ = request(path)
+    assert knock_at(environ, may_wait=False) is not None
+    ensure_same(environ)
+
+
+@pytest.mark.parametrize("spelling", ["signed", "bare", "lower"])
+def test_so_are_bearers(browser: ApiClient, bearer: str, cookie: str, spelling: str) -> None:
+    value = cookie.partition("=")[2] if spelling == "signed" else bearer
+    scheme = "bearer" if spelling == "lower" else "Bearer"
+    environ = request(HTTP_AUTHORIZATION=f"{scheme} {value}")
+    assert b"ann@example.com" in ensure_same(environ)[2]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HTTP_COOKIE": "better-auth.session_token=forged.AAAA"},
+        {"HTTP_COOKIE": "; ;=;\x00=1; better-auth.session_token"},
+        {"HTTP_COOKIE": "better-auth.session_token=" + "x" * 70_000},
+        {"HTTP_AUTHORIZATION": "Bearer forged.AAAA"},
+        {"HTTP_AUTHORIZATION": "Bearer"},
+        {"HTTP_AUTHORIZATION": "Basic YTpi"},
+        {"HTTP_AUTHORIZATION": "Bearer nobodys"},
+        {"HTTP_HOST": "evil.example"},
+        {"HTTP_HOST": ""},
+        {"QUERY_STRING": "disableCookieCache=true"},
+        {"REQUEST_METHOD": "HEAD"},
+        {"REQUEST_METHOD": "POST"},
+        {"REQUEST_METHOD": "TRACE"},
+        {"PATH_INFO": "/api/auth/get-session/"},
+        {"PATH_INFO": "/api/auth//get-session"},
+        {"PATH_INFO": "/API/auth/get-session"},
+    ],
+)
+def test_so_is_what_is_odd(headers: dict[str, str]) -> None:
+    ensure_same(request(**headers))
+
+
+def test_a_forged_bearer_does_not_outdo_the_cookie(cookie: str) -> None:
+    environ = request(HTTP_COOKIE=cookie, HTTP_AUTHORIZATION="Bearer forged.AAAA")
+    assert b"ann@example.com" in ensure_same(environ)[2]
+
+
+def test_the_first_of_equal_cookies_counts(cookie: str) -> None:
+    ensure_same(request(HTTP_COOKIE=f"better-auth.session_token=forged.AAAA; {cookie}"))
+    ensure_same(request(HTTP_COOKIE=f"{cookie}; better-auth.session_token=forged.AAAA"))
+
+
+def test_a_copy_of_the_session_is_left_to_django(cookie: str) -> None:
+    environ = request(HTTP_COOKIE=f"{cookie}; better-auth.session_data=old")
+    assert knock_at(environ) is None
+    assert "session_data=;" in ensure_same(environ)[1]["set-cookie"]
+
+
+def test_what_django_has_to_write_is_left_to_it(cookie: str, frozen_time: FrozenTime) -> None:
+    environ = request(HTTP_COOKIE=cookie)
+    assert knock_at(environ) is not None
+    frozen_time.advance(days=2)
+    assert knock_at(environ) is None  # due for its renewal
+    assert "set-cookie" in ask(front_door.wsgi(WSGIHandler()), environ)[1]
+    assert knock_at(environ) is not None
+    frozen_time.advance(days=8)
+    assert knock_at(environ) is None  # over
+    assert ask(front_door.wsgi(WSGIHandler()), environ)[2] == b"null"
+
+
+def test_a_revoked_session_is_over_at_once(browser: ApiClient, cookie: str) -> None:
+    environ = request(HTTP_COOKIE=cookie)
+    assert knock_at(environ) is not None
+    assert knock_at(environ, may_wait=False) is not None
+    browser.api("POST", "/sign-out", {})
+    assert knock_at(environ) is None
+    assert ensure_same(environ)[2] == b"null"
+
+
+def test_who_is_shut_out_is_not_shown(cookie: str) -> None:
+    environ = request(HTTP_COOKIE=cookie)
+    ann = users.find_by_email("ann@example.com")
+    assert ann is not None
+    assert knock_at(environ) is not None
+    users.update(ann, banned=True)
+    assert ensure_same(environ)[2] == b"null"
+
+
+def test_an_idle_session_ends_and_a_used_one_stays(
+    cookie: str, configure: Configure, frozen_time: FrozenTime
+) -> None:
+    configure(SESSION={"IDLE_TIMEOUT_MINUTES": 5})
+    environ = request(HTTP_COOKIE=cookie)
+    for _ in range(4):
+        frozen_time.advance(seconds=200)
+        assert knock_at(environ) is not None
+    last_seen.flush()
+    frozen_time.advance(seconds=700)
+    assert knock_at(environ) is None
+    assert ensure_same(environ)[2] == b"null"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"FRONT_DOOR": False},
+        {"SESSION": {"COOKIE_CACHE": {"ENABLED": True}}},
+        {"SESSION": {"DEFER_REFRESH": True}},
+        {"AUTHENTICATORS": ["better_auth.authentication.authenticators.session_cookie.authenticate"]},
+        {"DISABLED_PATHS": ["/get-session"]},
+    ],
+    ids=str,
+)
+def test_settings_that_want_django_get_it(cookie: str, configure: Configure, parts: dict[str, Any]) -> None:
+    configure(**parts)
+    environ = request(HTTP_COOKIE=cookie)
+    assert knock_at(environ) is None
+    assert ask(front_door.wsgi(WSGIHandler()), environ)[0] in ("200 OK", "404 Not Found")
+
+
+def test_bearers_count_only_where_they_are_switched_on(bearer: str, configure: Configure) -> None:
+    configure(FEATURES=["admin"])
+    assert ensure_same(request(HTTP_AUTHORIZATION=f"Bearer {bearer}"))[2] == b"null"
+
+
+def test_limits_hold_at_the_door_and_count_each_request_once(cookie: str, configure: Configure) -> None:
+    configure(RATE_LIMIT={"ENABLED": True, "RULES": ["/get-session 4/60"]})
+    door = front_door.wsgi(WSGIHandler())
+    address = {"REMOTE_ADDR": "198.51.100.77"}
+    plain = request(HTTP_COOKIE=cookie, **address)
+    to_django = request(HTTP_COOKIE=f"{cookie}; better-auth.session_data=old", **address)
+    seen = [ask(door, environ)[0] for environ in (plain, to_django, plain, to_django, plain, to_django)]
+    assert seen == ["200 OK"] * 4 + ["429 Too Many Requests"] * 2
+    at_door, behind = ask(door, plain), ask(WSGIHandler(), plain)
+    assert at_door[0] == behind[0] == "429 Too Many Requests"
+    assert at_door[2] == behind[2]
+    assert at_door[1].keys() == behind[1].keys()
+
+
+def test_what_is_counted_is_told_to_django(cookie: str, configure: Configure) -> None:
+    configure(RATE_LIMIT={"ENABLED": True, "RULES": ["/get-session 100/60"]})
+    Session.objects.update(expires_at=clock.now() - timedelta(days=1))
+    told: list[Environ] = []
+
+    def behind(environ: Environ, start_response: Any) -> list[bytes]:
+        told.append(environ)
+        return []
+
+    front_door.wsgi(behind)(request(HTTP_COOKIE=cookie), lambda *_: None)
+    assert told[0][RATE_COUNTED] is True
+
+
+def test_https_is_as_django_has_it(cookie: str, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.SECURE_HSTS_SECONDS = 3600
+    assert ensure_same(request(HTTP_COOKIE=cookie))[0].startswith("301")
+    secure = request(HTTP_COOKIE=cookie, HTTP_X_FORWARDED_PROTO="https")
+    assert ensure_same(secure)[1]["strict-transport-security"] == "max-age=3600"
+    assert knock_at(secure) is not None
+
+
+def test_a_defect_at_the_door_is_none_of_the_server(
+    cookie: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: Any) -> Any:
+        raise RuntimeError(cookie)
+
+    monkeypatch.setattr(front_door, "_caller", fail)
+    assert b"ann@example.com" in ask(front_door.wsgi(WSGIHandler()), request(HTTP_COOKIE=cookie))[2]
+    assert "the front door left a request to Django: RuntimeError" in caplog.text
+    assert cookie not in caplog.text
+
+
+def test_no_token_is_kept(cookie: str, bearer: str) -> None:
+    assert knock_at(request(HTTP_COOKIE=cookie)) is not None
+    (entry,) = local._entries.values()
+    assert entry.rendered is not None
+    assert bearer not in repr(entry.rendered)
+
+
+def test_asgi_answers_as_wsgi(cookie: str) -> None:
+    name, _, value = cookie.partition("=")
+    pieces = [(b"cookie", b"other=1"), (b"cookie", f"{name}={value}".encode())]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/auth/get-session",
+        "query_string": b"",
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"testserver"), *pieces],
+    }
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("left to Django")
+
+    asyncio.run(front_door.asgi(behind)(scope, None, send))
+    _, headers, body = ask(WSGIHandler(), request(HTTP_COOKIE=cookie))
+    assert sent[0]["status"] == 200
+    assert {key.decode(): text.decode() for key, text in sent[0]["headers"]} == headers
+    assert sent[1]["body"] == body
