@@ -33,7 +33,7 @@ class Pace:
     warm_up: float = 5
     windows: int = 6
     seconds: float = 4
-    sign_in_seconds: float = 10
+    sign_in_seconds: float = 6
     many: int = 1_000_000
     few: int = 10_000
 
