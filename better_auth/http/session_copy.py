@@ -32,8 +32,7 @@ def read(credentials: Credentials) -> dict[str, Any] | None:
     if not token:
         return None
     copy = _read(credentials, token)
-    if copy:
-        observe("token_cache_hit")  # else whatever is asked next counts
+    observe("token_cache_hit" if copy else "token_cache_miss")  # without a copy the store is asked
     return copy
 
 

@@ -129,6 +129,7 @@ def _prepares(connection: Any) -> bool:
     """Prepared statements are allowed, and nobody wants to see or count the statements."""
     if connection.vendor != "postgresql" or connection.execute_wrappers or connection.queries_logged:
         return False
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     return getattr(connection.connection, "prepare_threshold", None) is not None
 

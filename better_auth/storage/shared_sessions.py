@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import os
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import fields
@@ -42,6 +43,7 @@ Record = TypeVar("Record", SessionRecord, UserRecord)
 # In the place of a record that was revoked.
 MARK = b""
 MARK_SECONDS = 30
+_start = secrets.token_hex(8)
 # A reader that took longer may have missed a mark.
 LONGEST_READ_SECONDS = MARK_SECONDS / 2
 SIGNATURE_LENGTH = 32
@@ -101,7 +103,7 @@ def announce(
     Marks belong into the epoch in force at that stroke; ``epoch``, as far as we have heard, may be over.
     """
     epoch = epoch or current_epoch(redis)
-    over = orjson.dumps({"sessions": list(token_hashes), "users": list(user_keys)})
+    over = orjson.dumps({"by": own_name(), "sessions": list(token_hashes), "users": list(user_keys)})
     while True:
         with redis.pipeline(transaction=True) as pipeline:
             pipeline.get(_epoch_key())
@@ -116,6 +118,11 @@ def announce(
             begin_epoch(redis, run_of(redis))
             return
         epoch = in_force
+
+
+def own_name() -> str:
+    """Of this process: what it announces it has forgotten already, and may know anew by the time it hears."""
+    return f"{os.getpid()}-{_start}"
 
 
 def current_epoch(redis: Redis) -> str | None:

@@ -139,7 +139,7 @@ class Subscription:
             with self._lock:
                 self.epoch = None if self._missed else told["epoch"]
             local.clear()
-        else:
+        elif told.get("by") != shared_sessions.own_name():
             local.forget(token_hashes=told["sessions"], user_keys=told["users"])
 
 
