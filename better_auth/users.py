@@ -146,13 +146,17 @@ def delete(user: UserRecord) -> bool:
     False where somebody else has deleted them meanwhile.
     """
     with transaction.atomic():
-        # Locked first: a sign-in that is under way must wait, and then find nobody to give a session to.
-        get_user_model()._default_manager.select_for_update().filter(pk=user.key).first()
+        lock(user)  # a sign-in that is under way must wait, and then find nobody to give a session to
         Session.objects.filter(user_id=user.key).delete()
         Account.objects.filter(user_id=user.key).delete()
         model = get_user_model()
         _, counts = model._default_manager.filter(pk=user.key).delete()
         return counts.get(model._meta.label, 0) > 0
+
+
+def lock(user: UserRecord) -> None:
+    """Until the end of the transaction nobody else changes or deletes the user."""
+    get_user_model()._default_manager.select_for_update().filter(pk=user.key).first()
 
 
 def row_of(user: UserRecord) -> Any:

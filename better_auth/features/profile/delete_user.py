@@ -60,6 +60,7 @@ def ensure_enabled() -> None:
 
 def _delete(user: UserRecord, *, client: Client) -> DeletionOutcome:
     with transaction.atomic():
+        users.lock(user)  # first, as a change of password does: the other way round they would meet halfway
         sessions.revoke_all(user)
         verifications.revoke_all(subject=user.id)
         if users.delete(user):  # of several requests at once, one deleted the user
