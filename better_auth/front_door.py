@@ -35,7 +35,6 @@ from better_auth.http.door_plan import Plan, Route, current_plan, is_expected_ho
 from better_auth.http.endpoint import RATE_COUNTED
 from better_auth.http.reply import encode, error_reply
 from better_auth.storage import counters, verified_sessions
-from better_auth.storage.local_sessions import Entry
 from better_auth.storage.records import SessionRecord, UserRecord
 
 logger = logging.getLogger("better_auth.http")
@@ -51,7 +50,11 @@ TOKEN = "\x00token\x00"
 
 @dataclass(slots=True)
 class Knock:
-    """What the door needs to know of a request. ``is_counted``: the door has counted it for the limits."""
+    """What the door needs to know of a request.
+
+    ``is_counted``: the door has counted it for the limits; ``wants_to_wait``: memory could not answer it, but
+    Redis or the database might.
+    """
 
     method: str
     path: str
@@ -63,6 +66,7 @@ class Knock:
     remote_addr: str
     forwarded_for: str | None
     is_counted: bool = False
+    wants_to_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,11 @@ def _answer(knock: Knock, plan: Plan, route: Route, may_wait: bool) -> Ready | N
         return None
     body: bytes | None = route.body or NOBODY
     if caller.token:
-        body = _remembered_body(caller.token, plan)
-        if body is None and not may_wait:
-            return None
+        body = _remembered_body(caller.token)
+    knock.wants_to_wait = body is None or (plan.has_limits and counters.may_block())
+    if knock.wants_to_wait and not may_wait:
+        return None
     if plan.has_limits:
-        if counters.may_block() and not may_wait:
-            return None
         refusal = _count(knock, plan, route)
         if refusal is not None:
             return refusal
@@ -156,7 +159,7 @@ def _caller(knock: Knock, plan: Plan) -> Caller | None:
     return Caller(token or "", "session_cookie", is_forged)
 
 
-def _remembered_body(token: str, plan: Plan) -> bytes | None:
+def _remembered_body(token: str) -> bytes | None:
     entry = verified_sessions.in_memory(token_digest(token))
     if entry is None:
         return None
@@ -164,14 +167,10 @@ def _remembered_body(token: str, plan: Plan) -> bytes | None:
     if rendered is None:
         rendered = entry.rendered = _render(entry.session, entry.user)
     now = clock.now()
-    if rendered.until <= now or not _is_in_use(entry, plan, now):
+    if rendered.until <= now or not sessions.use(entry.session, now):
         return None
     observe("token_cache_hit")
     return _body(rendered, token)
-
-
-def _is_in_use(entry: Entry, plan: Plan, now: datetime) -> bool:
-    return not plan.has_idle_timeout or sessions.use(entry.session, now)
 
 
 def _looked_up_body(token: str) -> bytes | None:
@@ -244,7 +243,7 @@ def asgi(application: AsgiApplication) -> AsgiApplication:
         if scope["type"] == "http" and scope["path"] in current_plan().routes and not scope.get("root_path"):
             knock = _knock_of_scope(scope)
             ready = answer(knock, may_wait=False)
-            if ready is None:
+            if ready is None and knock.wants_to_wait:
                 ready = await asyncio.to_thread(answer, knock, may_wait=True)
             if ready is not None:
                 await _send(ready, send)

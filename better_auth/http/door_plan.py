@@ -61,7 +61,6 @@ class Plan:
     secret: str
     takes_bearer: bool
     has_limits: bool
-    has_idle_timeout: bool
     wants_https: bool
     host_header: str
     scheme_header: str
@@ -97,7 +96,6 @@ def current_plan() -> Plan:
         secret=auth_settings.secret,
         takes_bearer="bearer" in auth_settings.features,
         has_limits=auth_settings.rate_limit.is_on,
-        has_idle_timeout=bool(rules.idle_timeout_minutes),
         wants_https=wants_https,
         host_header="HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "",
         scheme_header=scheme_header,

@@ -122,7 +122,7 @@ def _look_up_once(token_hash: str) -> Remembered | None:
         remembered = _recall(token_hash) or _look_up(token_hash)
         flight.set_result((remembered.session, remembered.user) if remembered else None)
         return remembered
-    except BaseException as fault:
+    except BaseException as fault:  # the others who wait for this look-up must hear of it, whatever it is
         flight.set_exception(fault)
         raise
     finally:
@@ -177,7 +177,7 @@ def _add_to_redis(found: Found, epoch: str) -> None:
         return
     try:
         shared_sessions.add(redis, epoch, found)
-    except Exception as fault:
+    except Exception as fault:  # as above: what was found is good, and the caller gets it
         subscription.lose(fault)
 
 

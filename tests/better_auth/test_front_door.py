@@ -289,3 +289,14 @@ def test_asgi_answers_as_wsgi(cookie: str) -> None:
     assert sent[0]["status"] == 200
     assert {key.decode(): text.decode() for key, text in sent[0]["headers"]} == headers
     assert sent[1]["body"] == body
+
+
+@pytest.mark.parametrize("odd", [{"QUERY_STRING": "a=b"}, {"REQUEST_METHOD": "POST"}])
+def test_nobody_waits_for_what_waiting_can_not_answer(cookie: str, odd: dict[str, str]) -> None:
+    knock = front_door._knock_of_environ(request(HTTP_COOKIE=cookie, **odd))
+    assert front_door.answer(knock, may_wait=False) is None
+    assert not knock.wants_to_wait
+    unknown = front_door._knock_of_environ(request(HTTP_COOKIE=cookie))
+    local.clear()
+    assert front_door.answer(unknown, may_wait=False) is None
+    assert unknown.wants_to_wait
