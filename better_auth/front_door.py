@@ -71,10 +71,12 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``token`` and ``scheme`` are empty for nobody; ``is_forged``: a bearer token had a wrong signature."""
+    """``token`` and ``scheme`` are empty for nobody; ``renews``: using the session may prolong it;
+    ``is_forged``: a bearer token had a wrong signature."""
 
     token: str = ""
     scheme: str = ""
+    renews: bool = True
     is_forged: bool = False
 
 
@@ -87,11 +89,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A session's answer around its token, good until the session wants something done about it."""
+    """A session's answer around its token, good until the session is due for a renewal, or over."""
 
     before: bytes
     after: bytes
-    until: datetime
+    due_at: datetime
+    over_at: datetime
 
 
 def answer(knock: Knock, *, may_wait: bool) -> Ready | None:
@@ -119,7 +122,7 @@ def _answer(knock: Knock, plan: Plan, route: Route, may_wait: bool) -> Ready | N
         return None
     body: bytes | None = route.body or NOBODY
     if caller.token:
-        body = _remembered_body(caller.token)
+        body = _remembered_body(caller)
     knock.wants_to_wait = body is None or (plan.has_limits and counters.may_block())
     if knock.wants_to_wait and not may_wait:
         return None
@@ -128,7 +131,7 @@ def _answer(knock: Knock, plan: Plan, route: Route, may_wait: bool) -> Ready | N
         if refusal is not None:
             return refusal
     if body is None:
-        body = _looked_up_body(caller.token)
+        body = _looked_up_body(caller)
         if body is None:
             return None
     if caller.is_forged:
@@ -143,44 +146,46 @@ def _caller(knock: Knock, plan: Plan) -> Caller | None:
     """Who says to be who, not yet looked up; None for what Django must look at."""
     if not plan.opens_sessions:
         return None
+    shown = cookies.parse(knock.cookie) if knock.cookie else {}
+    mark = shown.get(plan.dont_remember)
+    renews = mark is None or unsign_value(mark, secret=plan.secret) != "true"
     is_forged = False
     if knock.authorization and plan.takes_bearer:
         bearer = bearer_token(knock.authorization)
         token = session_token(bearer) if bearer else None
         if token:
-            return Caller(token, "bearer")
+            return Caller(token, "bearer", renews)
         is_forged = bool(bearer)
-    if not knock.cookie:
-        return Caller(is_forged=is_forged)
     if plan.session_data in knock.cookie:
         return None  # a copy of the session, to be read or to be dropped
-    value = cookies.parse(knock.cookie).get(plan.session_cookie)
+    value = shown.get(plan.session_cookie)
     token = unsign_value(value, secret=plan.secret) if value else None
-    return Caller(token or "", "session_cookie", is_forged)
+    return Caller(token or "", "session_cookie", renews, is_forged)
 
 
-def _remembered_body(token: str) -> bytes | None:
-    entry = verified_sessions.in_memory(token_digest(token))
+def _remembered_body(caller: Caller) -> bytes | None:
+    entry = verified_sessions.in_memory(token_digest(caller.token))
     if entry is None:
         return None
     rendered: Rendered | None = entry.rendered
     if rendered is None:
         rendered = entry.rendered = _render(entry.session, entry.user)
     now = clock.now()
-    if rendered.until <= now or not sessions.use(entry.session, now):
+    until = rendered.due_at if caller.renews else rendered.over_at
+    if until <= now or not sessions.use(entry.session, now):
         return None
     observe("token_cache_hit")
-    return _body(rendered, token)
+    return _body(rendered, caller.token)
 
 
-def _looked_up_body(token: str) -> bytes | None:
+def _looked_up_body(caller: Caller) -> bytes | None:
     """From Redis or the database; None where the session is over or due: then more than reading is to do."""
     try:
-        found = verified_sessions.find(token_digest(token))
+        found = verified_sessions.find(token_digest(caller.token))
     finally:
         close_old_connections()
     now = clock.now()
-    if found is None or not sessions.is_steady(found.session, found.user, now):
+    if found is None or not sessions.is_steady(found.session, found.user, now, renew=caller.renews):
         return None
     if not sessions.use(found.session, now):
         return None
@@ -188,7 +193,7 @@ def _looked_up_body(token: str) -> bytes | None:
     rendered = _render(found.session, found.user)
     if entry is not None and entry.session is found.session:
         entry.rendered = rendered
-    return _body(rendered, token)
+    return _body(rendered, caller.token)
 
 
 def _render(session: SessionRecord, user: UserRecord) -> Rendered:
@@ -197,7 +202,9 @@ def _render(session: SessionRecord, user: UserRecord) -> Rendered:
     )
     before, _, after = text.partition(orjson.dumps(TOKEN))
     now = clock.now()
-    return Rendered(before, after, now if user.is_shut_out(now) else sessions.steady_until(session))
+    if user.is_shut_out(now):
+        return Rendered(before, after, due_at=now, over_at=now)
+    return Rendered(before, after, sessions.due_at(session), session.expires_at)
 
 
 def _body(rendered: Rendered, token: str) -> bytes:

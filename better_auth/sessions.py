@@ -91,7 +91,8 @@ def resume(
     serves while nothing is to be done about it; with ``from_store`` the database is asked in any case.
     """
     now = clock.now()
-    found = _find(token_digest(token), now, from_store=from_store)
+    renew = renew and not read_only
+    found = _find(token_digest(token), now, renew=renew, from_store=from_store)
     if found is None:
         return None
     session, user = found
@@ -103,22 +104,23 @@ def resume(
         return None
     if auth_settings.session.idle_timeout_minutes:
         last_seen.touch(session.id, stored=session.last_seen_at, now=now)
-    if read_only or not renew or not is_due(session, now):
+    if not renew or not is_due(session, now):
         return ResumedSession(session, user, renewed=False)
     return _renew(session, user, now)
 
 
-def is_steady(session: SessionRecord, user: UserRecord, now: datetime) -> bool:
-    """Neither over, nor shut out, nor due for a renewal: it can be shown as it is."""
-    return not (_is_over(session, now) or user.is_shut_out(now) or is_due(session, now))
+def is_steady(session: SessionRecord, user: UserRecord, now: datetime, *, renew: bool = True) -> bool:
+    """Neither over, nor shut out, nor (where it may be renewed) due: it can be shown as it is."""
+    return not (_is_over(session, now) or user.is_shut_out(now) or (renew and is_due(session, now)))
 
 
-def steady_until(session: SessionRecord) -> datetime:
+def due_at(session: SessionRecord) -> datetime:
     """When the session, not idle and its user not shut out, is due for a renewal or over."""
     rules = auth_settings.session
     if rules.disable_refresh:
         return session.expires_at
-    return min(session.expires_at, _due_at(session))
+    renewal = session.expires_at - timedelta(seconds=rules.expires_in - rules.update_age)
+    return min(session.expires_at, renewal)
 
 
 def use(session: SessionRecord, now: datetime) -> bool:
@@ -136,7 +138,7 @@ def is_due(session: SessionRecord, now: datetime) -> bool:
 
     Source: sessions-and-cookies.md, section 3.
     """
-    return not auth_settings.session.disable_refresh and _due_at(session) <= now
+    return not auth_settings.session.disable_refresh and due_at(session) <= now
 
 
 def list_active(user: UserRecord) -> list[SessionRecord]:
@@ -202,19 +204,16 @@ def _delete(ids: Iterable[str], user: UserRecord) -> int:
     return Session.objects.filter(pk__in=doomed, user_id=user.key).delete()[0]
 
 
-def _due_at(session: SessionRecord) -> datetime:
-    rules = auth_settings.session
-    return session.expires_at - timedelta(seconds=rules.expires_in - rules.update_age)
-
-
-def _find(token_hash: str, now: datetime, *, from_store: bool) -> tuple[SessionRecord, UserRecord] | None:
+def _find(
+    token_hash: str, now: datetime, *, renew: bool, from_store: bool
+) -> tuple[SessionRecord, UserRecord] | None:
     """Remembered or not; but whatever looks over or due is decided by what the database has now."""
     if from_store:
         return find_session(token_hash)
     remembered = verified_sessions.find(token_hash)
     if remembered is None:
         return None
-    if remembered.is_read_now or is_steady(remembered.session, remembered.user, now):
+    if remembered.is_read_now or is_steady(remembered.session, remembered.user, now, renew=renew):
         return remembered.session, remembered.user
     return find_session(token_hash)
 

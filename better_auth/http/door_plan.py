@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.http.request import split_domain_port, validate_host
 
-from better_auth.authentication.cookie_names import SESSION_DATA, SESSION_TOKEN, cookie_name
+from better_auth.authentication.cookie_names import DONT_REMEMBER, SESSION_DATA, SESSION_TOKEN, cookie_name
 from better_auth.conf import auth_settings
 from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
 from better_auth.http.client_ip import parse_proxies
@@ -58,6 +58,7 @@ class Plan:
     routes: dict[str, Route]
     session_cookie: str
     session_data: str
+    dont_remember: str
     secret: str
     takes_bearer: bool
     has_limits: bool
@@ -93,6 +94,7 @@ def current_plan() -> Plan:
         routes=routes,
         session_cookie=cookie_name(SESSION_TOKEN),
         session_data=cookie_name(SESSION_DATA),
+        dont_remember=cookie_name(DONT_REMEMBER),
         secret=auth_settings.secret,
         takes_bearer="bearer" in auth_settings.features,
         has_limits=auth_settings.rate_limit.is_on,

@@ -300,3 +300,23 @@ def test_nobody_waits_for_what_waiting_can_not_answer(cookie: str, odd: dict[str
     local.clear()
     assert front_door.answer(unknown, may_wait=False) is None
     assert unknown.wants_to_wait
+
+
+def test_a_session_that_is_never_renewed_is_remembered_all_the_same(
+    browser: ApiClient, make_user: Callable[..., UserRecord], frozen_time: FrozenTime
+) -> None:
+    """It lives for a day, and so looks due for a renewal from its first moment on."""
+    make_user("ann@example.com")
+    browser.sign_in(rememberMe=False)
+    names = ("better-auth.session_token", "better-auth.dont_remember")
+    shown = [f"{name}={browser.cookies[name].value}" for name in names]
+    environ = request(HTTP_COOKIE="; ".join(shown))
+    body = ensure_same(environ)[2]
+    assert b'"email":"ann@example.com"' in body
+    assert knock_at(environ, may_wait=False) is not None
+    assert knock_at(request(HTTP_COOKIE=shown[0])) is None  # without the mark it is due
+    local.clear()
+    assert knock_at(request(HTTP_COOKIE=f"{shown[0]}; better-auth.dont_remember=true.AAAA")) is None
+    frozen_time.advance(days=1, seconds=1)
+    assert knock_at(environ) is None
+    assert ensure_same(environ)[2] == b"null"
