@@ -20,23 +20,48 @@ MAX_SCRYPT_WORK_FACTOR = 2**18
 MAX_SCRYPT_BLOCK_SIZE = 16
 MAX_SCRYPT_PARALLELISM = 16
 MAX_SCRYPT_MEMORY_BYTES = 256 * 1024 * 1024
+# Loops in Python over a fast digest: a second or so at the bound.
+MAX_CRYPT_ROUNDS = 1_000_000
+MAX_DIGEST_ROUNDS = 1_000_000
+MAX_PHPASS_LOG2_ROUNDS = 20
 
 # Django's own column holds 128 characters, upstream's hash takes 180; nothing honest is much longer.
-_MAX_ENCODED_LENGTH = 1024
+MAX_ENCODED_LENGTH = 1024
 # Beyond this a number is too large for every scheme, and not worth converting.
 _MAX_DIGITS = 12
 
 
 class MalformedHash(ValueError):
-    """The text is no password hash that could be verified: unknown, unusable, or with broken parameters."""
+    """The text is no password hash that could be verified: unknown, unusable, or with broken parameters.
+
+    ``reason`` is a fixed word for a report; neither it nor the message holds any of the hash.
+    """
+
+    reason = "malformed-hash"
 
 
 class UnknownAlgorithm(MalformedHash):
     """An algorithm whose cost is not known here; a host's own hasher may know it."""
 
+    reason = "unknown-hash"
+
+
+class AmbiguousHash(UnknownAlgorithm):
+    """Several systems write such a text and mean different things by it; the source must be named."""
+
+    reason = "ambiguous-hash"
+
+
+class EmptyPasswordHash(MalformedHash):
+    """The hash of the empty password: whoever knows the address could sign in."""
+
+    reason = "empty-password-hash"
+
 
 class HashTooCostly(ValueError):
     """The hash is well formed, and would take more time or memory than we give to one sign-in."""
+
+    reason = "hash-cost-out-of-bounds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +87,7 @@ def ensure_affordable(encoded: str) -> None:
     Raises ``HashTooCostly`` or ``MalformedHash``; an unusable password (``!…``) and the empty string are
     malformed. Reads the text only, so a refusal is immediate.
     """
-    _scheme_of(encoded).ensure_bounded(hash_cost(encoded).parameters)
+    _scheme_of(encoded).ensure_bounded(*hash_cost(encoded).parameters)
 
 
 def is_weaker(encoded: str, than: str) -> bool:
@@ -75,13 +100,13 @@ def hash_cost(encoded: str) -> HashCost:
     match = _scheme_of(encoded).pattern.fullmatch(encoded)
     if match is None:
         raise MalformedHash("malformed parameters")
-    return HashCost(_algorithm_of(encoded), tuple(_positive_number(digits) for digits in match.groups()))
+    return HashCost(_algorithm_of(encoded), tuple(read_cost(digits) for digits in match.groups()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
     pattern: re.Pattern[str]
-    ensure_bounded: Callable[[tuple[int, ...]], None]
+    ensure_bounded: Callable[..., None]
 
 
 def _algorithm_of(encoded: str) -> str:
@@ -89,7 +114,7 @@ def _algorithm_of(encoded: str) -> str:
 
 
 def _scheme_of(encoded: str) -> _Scheme:
-    if len(encoded) > _MAX_ENCODED_LENGTH:
+    if len(encoded) > MAX_ENCODED_LENGTH:
         raise MalformedHash("too long")
     algorithm = _algorithm_of(encoded)
     family = next((prefix for prefix in ("pbkdf2_", "bcrypt") if algorithm.startswith(prefix)), algorithm)
@@ -100,7 +125,10 @@ def _scheme_of(encoded: str) -> _Scheme:
     return scheme
 
 
-def _positive_number(digits: str) -> int:
+def read_cost(digits: str) -> int:
+    """A cost written in ASCII digits. MalformedHash for anything else and for zero, HashTooCostly if absurd."""
+    if not (digits.isascii() and digits.isdigit()):
+        raise MalformedHash("a parameter is no number")
     if len(digits) > _MAX_DIGITS:
         raise HashTooCostly("a parameter is beyond every bound")
     number = int(digits)
@@ -109,32 +137,26 @@ def _positive_number(digits: str) -> int:
     return number
 
 
-def _at_most(bound: int, number: int, name: str) -> None:
-    if number > bound:
-        raise HashTooCostly(f"{name} {number} exceeds {bound}")
+def bound_pbkdf2(iterations: int, *, blocks: int = 1) -> None:
+    """``blocks``: each of the digest's length that the key has costs all iterations."""
+    _at_most(MAX_PBKDF2_ITERATIONS, iterations * blocks, "pbkdf2 iterations")
 
 
-def _bound_pbkdf2(parameters: tuple[int, ...]) -> None:
-    (iterations,) = parameters
-    _at_most(MAX_PBKDF2_ITERATIONS, iterations, "pbkdf2 iterations")
-
-
-def _bound_argon2(parameters: tuple[int, ...]) -> None:
-    memory, passes, parallelism = parameters
+def bound_argon2(memory: int, passes: int, parallelism: int) -> None:
+    """``memory`` in KiB."""
     _at_most(MAX_ARGON2_MEMORY_KIB, memory, "argon2 memory")
     _at_most(MAX_ARGON2_TIME, passes, "argon2 time")
     _at_most(MAX_ARGON2_PARALLELISM, parallelism, "argon2 parallelism")
 
 
-def _bound_bcrypt(parameters: tuple[int, ...]) -> None:
-    (cost,) = parameters
+def bound_bcrypt(cost: int) -> None:
     if cost < MIN_BCRYPT_COST:
         raise MalformedHash("bcrypt has no cost below 4")
     _at_most(MAX_BCRYPT_COST, cost, "bcrypt cost")
 
 
-def _bound_scrypt(parameters: tuple[int, ...]) -> None:
-    work_factor, block_size, parallelism = parameters
+def bound_scrypt(work_factor: int, block_size: int, parallelism: int) -> None:
+    """``work_factor`` is N itself, not its logarithm."""
     if work_factor < 2 or work_factor & (work_factor - 1):
         raise MalformedHash("the scrypt work factor is not a power of two")
     _at_most(MAX_SCRYPT_WORK_FACTOR, work_factor, "scrypt work factor")
@@ -143,7 +165,26 @@ def _bound_scrypt(parameters: tuple[int, ...]) -> None:
     _at_most(MAX_SCRYPT_MEMORY_BYTES, 128 * work_factor * block_size, "scrypt memory")
 
 
-def _bound_nothing(parameters: tuple[int, ...]) -> None:
+def bound_crypt(rounds: int) -> None:
+    """SHA-crypt of crypt(3)."""
+    _at_most(MAX_CRYPT_ROUNDS, rounds, "crypt rounds")
+
+
+def bound_phpass(log2_rounds: int) -> None:
+    _at_most(MAX_PHPASS_LOG2_ROUNDS, log2_rounds, "phpass rounds (log 2)")
+
+
+def bound_digest(rounds: int) -> None:
+    """A digest applied again and again."""
+    _at_most(MAX_DIGEST_ROUNDS, rounds, "digest rounds")
+
+
+def _at_most(bound: int, number: int, name: str) -> None:
+    if number > bound:
+        raise HashTooCostly(f"{name} {number} exceeds {bound}")
+
+
+def bound_nothing() -> None:
     """A single digest, or parameters that the format fixes."""
 
 
@@ -158,11 +199,11 @@ _BETTER_AUTH_SCRYPT = re.compile(r"better_auth_scrypt\$[0-9a-f]{32}:[0-9a-f]{128
 _DIGEST = re.compile(r"(?:md5|sha1)\$[^$]*\$[0-9a-f]+")
 
 _SCHEMES = {
-    "pbkdf2_": _Scheme(_PBKDF2, _bound_pbkdf2),
-    "argon2": _Scheme(_ARGON2, _bound_argon2),
-    "bcrypt": _Scheme(_BCRYPT, _bound_bcrypt),
-    "scrypt": _Scheme(_SCRYPT, _bound_scrypt),
-    "better_auth_scrypt": _Scheme(_BETTER_AUTH_SCRYPT, _bound_nothing),
-    "md5": _Scheme(_DIGEST, _bound_nothing),
-    "sha1": _Scheme(_DIGEST, _bound_nothing),
+    "pbkdf2_": _Scheme(_PBKDF2, bound_pbkdf2),
+    "argon2": _Scheme(_ARGON2, bound_argon2),
+    "bcrypt": _Scheme(_BCRYPT, bound_bcrypt),
+    "scrypt": _Scheme(_SCRYPT, bound_scrypt),
+    "better_auth_scrypt": _Scheme(_BETTER_AUTH_SCRYPT, bound_nothing),
+    "md5": _Scheme(_DIGEST, bound_nothing),
+    "sha1": _Scheme(_DIGEST, bound_nothing),
 }

@@ -1,0 +1,73 @@
+"""A bare key in one column, its salt and its costs in others or only in the old code: Argon2, scrypt, PBKDF2."""
+
+from __future__ import annotations
+
+from better_auth.crypto.hash_limits import UnknownAlgorithm
+from better_auth.crypto.legacy_hashes import checks, modular
+from better_auth.crypto.legacy_hashes.encodings import decoded, from_base64
+from better_auth.crypto.legacy_hashes.framing import Check
+from better_auth.crypto.legacy_hashes.parameters import Parameters
+from better_auth.crypto.legacy_hashes.typed import digest_name, read_typed
+
+_ENCODINGS = ("hex", "base64", "base64url")
+
+
+def read_argon2(stored: str, parameters: Parameters) -> Check:
+    """A PHC string, or a key with ``salt``, ``memory`` (KiB), ``passes``, ``parallelism``, ``type`` (id), ``version`` (19).
+
+    ``allow_argon2d`` is false unless stated.
+    """
+    typed, allow_d = read_typed(parameters), parameters.flag("allow_argon2d")
+    if stored.startswith("$argon2"):
+        return modular.argon2(stored, typed, allow_d=allow_d)
+    variant = parameters.choice("type", ("id", "i", "d"), "id")
+    if variant == "d" and not allow_d:
+        raise UnknownAlgorithm("argon2d is not allowed here")
+    return checks.argon2_check(
+        typed,
+        variant=variant,
+        version=parameters.number("version", 19),
+        salt=parameters.octets("salt"),
+        key=_key(stored, parameters),
+        memory=parameters.number("memory"),
+        passes=parameters.number("passes"),
+        parallelism=parameters.number("parallelism"),
+    )
+
+
+def read_scrypt(stored: str, parameters: Parameters) -> Check:
+    """A PHC string, or a key with ``salt``, ``work_factor`` (N), ``block_size``, ``parallelism``.
+
+    Defaults are Node's: N = 16384, r = 8, p = 1.
+    """
+    typed = read_typed(parameters)
+    if stored.startswith("$scrypt$"):
+        return modular.scrypt(stored, typed)
+    return checks.scrypt_check(
+        typed,
+        salt=parameters.octets("salt"),
+        key=_key(stored, parameters),
+        work_factor=parameters.number("work_factor", 16_384),
+        block_size=parameters.number("block_size", 8),
+        parallelism=parameters.number("parallelism", 1),
+    )
+
+
+def read_pbkdf2(stored: str, parameters: Parameters) -> Check:
+    """A PHC or passlib string, or a key with ``salt``, ``digest``, ``iterations``."""
+    typed = read_typed(parameters)
+    if stored.startswith("$pbkdf2"):
+        return modular.pbkdf2(stored, typed)
+    return checks.pbkdf2_check(
+        typed,
+        digest=digest_name(parameters.text("digest")),
+        salt=parameters.octets("salt"),
+        key=_key(stored, parameters),
+        iterations=parameters.number("iterations"),
+    )
+
+
+def _key(stored: str, parameters: Parameters) -> bytes:
+    encoding = parameters.choice("encoding", _ENCODINGS, "hex")
+    # Base64 that has lost its padding may have lost some of its key.
+    return from_base64(stored, is_padded=True) if encoding == "base64" else decoded(stored, encoding)
