@@ -7,7 +7,6 @@ in the credential account's own column until the next sign-in upgrades it; ``ver
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -27,6 +26,7 @@ from django.utils.module_loading import import_string
 
 from better_auth.conf import auth_settings
 from better_auth.crypto.hash_limits import UnknownAlgorithm, ensure_affordable
+from better_auth.crypto.legacy_hashes import LegacyHasher
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.hashing import slots
 from better_auth.models import CREDENTIAL, Account
@@ -38,6 +38,8 @@ logger = logging.getLogger("better_auth.passwords")
 # Never upgrade towards the weaker family, whatever PASSWORD_HASHERS puts first.
 FAMILY_STRENGTH = {"argon2": 3, "scrypt": 3, "better_auth_scrypt": 3, "bcrypt_sha256": 2, "bcrypt": 2}
 FAMILY_STRENGTH |= {"pbkdf2_sha256": 1, "pbkdf2_sha1": 1}
+FAMILY_STRENGTH |= {"legacy_argon2": 3, "legacy_scrypt": 3, "legacy_firebase": 3}
+FAMILY_STRENGTH |= {"legacy_bcrypt": 2, "legacy_bcrypt_sha256": 2, "legacy_nextcloud": 2, "legacy_pbkdf2": 1}
 COST_PARAMETERS = ("memory_cost", "time_cost", "parallelism", "iterations", "work_factor", "block_size")
 
 
@@ -171,15 +173,19 @@ def _equalize(password: str, *, done: str | None) -> None:
     """Spend what a failed check costs for anybody: today's algorithm and those of the settings, once each."""
     wanted = {get_hasher().algorithm, *auth_settings.password.equalized_algorithms}
     for algorithm in wanted - {done}:
-        make_password(password, hasher=algorithm or "default")
+        with suppress(ValueError):  # a format that is read, and written by nobody any more
+            make_password(password, hasher=algorithm or "default")
 
 
 def _is_affordable(encoded: str, user: UserRecord) -> bool:
     """A hasher that the host brought along is the host's to bound; whatever else is unknown is refused."""
     try:
-        with suppress(UnknownAlgorithm):
-            ensure_affordable(encoded)
-        identify_hasher(encoded)
+        hasher = identify_hasher(encoded)
+        if isinstance(hasher, LegacyHasher):
+            hasher.reading(encoded)
+        else:
+            with suppress(UnknownAlgorithm):
+                ensure_affordable(encoded)
     except ValueError as refusal:
         logger.warning("password hash of user %s refused: %s", user.id, type(refusal).__name__)
         return False
@@ -187,11 +193,13 @@ def _is_affordable(encoded: str, user: UserRecord) -> bool:
 
 
 def _matches(password: str, encoded: str) -> bool:
-    """As typed first; then in the normal form NFKC, which other systems hash."""
+    """As typed: whether a normal form was hashed is for the format to know, and for its hasher.
+
+    The empty password fits no hash, unless an import allowed it for this one.
+    """
     hasher = identify_hasher(encoded)
-    normal = unicodedata.normalize("NFKC", password)
     try:
-        return hasher.verify(password, encoded) or (normal != password and hasher.verify(normal, encoded))
+        return hasher.verify(password, encoded) and (bool(password) or isinstance(hasher, LegacyHasher))
     except ValueError:  # bcrypt refuses more than 72 bytes
         return False
 
@@ -203,12 +211,23 @@ def _strength(hasher: BasePasswordHasher) -> int:
 def _should_upgrade(encoded: str) -> bool:
     stored, preferred = identify_hasher(encoded), get_hasher()
     if stored.algorithm != preferred.algorithm:
-        return _strength(preferred) >= _strength(stored)
+        return _strength(preferred) >= _strength(stored) and not _would_weaken(stored, encoded, preferred)
     costs = stored.decode(encoded)
     stronger = any(
         costs.get(name) and costs[name] > getattr(preferred, name, costs[name]) for name in COST_PARAMETERS
     )
     return preferred.must_update(encoded) and not stronger
+
+
+def _would_weaken(stored: BasePasswordHasher, encoded: str, preferred: BasePasswordHasher) -> bool:
+    """Argon2id of another system that costs no less than ours in any way, and more in some."""
+    if not isinstance(stored, LegacyHasher) or preferred.algorithm != "argon2":
+        return False
+    costs = stored.decode(encoded)
+    if costs.get("function") != "argon2id":
+        return False
+    pairs = [(costs[name], getattr(preferred, name)) for name in ("memory_cost", "time_cost", "parallelism")]
+    return all(theirs >= ours for theirs, ours in pairs) and any(theirs > ours for theirs, ours in pairs)
 
 
 def _utf16_length(text: str) -> int:

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from better_auth.conf import merge
+from better_auth.crypto.legacy_hashes import HASHERS
 from config import environment
 from config.environment import ROOT
 
@@ -83,8 +84,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "django.contrib.auth.hashers.BCryptPasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
+    *HASHERS,
 ]
 # For the admin site's own forms; the endpoints have their own policy (BETTER_AUTH["PASSWORD"]).
 AUTH_PASSWORD_VALIDATORS = [

@@ -12,12 +12,17 @@ from better_auth.crypto.hash_limits import (
     MalformedHash,
     UnknownAlgorithm,
 )
-from better_auth.crypto.legacy_hashes.schemes import from_legacy
+from better_auth.crypto.legacy_hashes.framing import LegacyHasher
+from better_auth.crypto.legacy_hashes.hashers import HASHERS
+from better_auth.crypto.legacy_hashes.schemes import SCHEMES, from_legacy
 
 __all__ = [
+    "HASHERS",
+    "SCHEMES",
     "AmbiguousHash",
     "EmptyPasswordHash",
     "HashTooCostly",
+    "LegacyHasher",
     "MalformedHash",
     "UnknownAlgorithm",
     "from_legacy",

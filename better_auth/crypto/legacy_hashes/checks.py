@@ -77,7 +77,8 @@ def argon2_check(
             return False
         return hmac.compare_digest(computed, key)
 
-    return Check(fits, {"memory_cost": memory, "time_cost": passes, "parallelism": parallelism})
+    costs = {"memory_cost": memory, "time_cost": passes, "parallelism": parallelism}
+    return Check(fits, costs, function=f"argon2{variant}")
 
 
 def scrypt_check(

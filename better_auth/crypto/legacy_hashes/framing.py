@@ -17,15 +17,28 @@ MAX_PASSWORD_LENGTH = 4096
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A stored hash, read and found affordable. Nothing is computed before ``fits`` is called."""
+    """A stored hash, read and found affordable. Nothing is computed before ``fits`` is called.
+
+    ``function`` names the derivation where more than one is possible. ``is_instant``: a digest or two, cheap
+    enough to try the empty password at import.
+    """
 
     fits: Callable[[str], bool]
     cost: Mapping[str, int] = field(default_factory=dict)
-    # A digest or two: cheap enough to try the empty password at import.
+    function: str = ""
     is_instant: bool = False
 
 
 Reader = Callable[[str, Parameters], Check]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An encoding, taken apart."""
+
+    stored: str
+    check: Check
+    allows_empty: bool
 
 
 class LegacyHasher(BasePasswordHasher):
@@ -39,16 +52,24 @@ class LegacyHasher(BasePasswordHasher):
     read: ClassVar[Reader]
 
     @classmethod
-    def wrapped(cls, stored: str, parameters: Parameters) -> str:
-        """The encoding to keep. Raises ``MalformedHash`` or ``HashTooCostly``, and computes nothing dear."""
-        encoded = f"{cls.algorithm}${parameters.packed()}${stored}"
-        cls.check(encoded)
-        return encoded
+    def wrap(cls, stored: str, parameters: Parameters) -> str:
+        """The encoding to keep; whether it can be read is for ``reading`` to say."""
+        return f"{cls.algorithm}${parameters.packed()}${stored}"
 
     @classmethod
-    def check(cls, encoded: str) -> Check:
+    def reading(cls, encoded: str) -> Reading:
         """What verifying takes. Raises ``MalformedHash`` or ``HashTooCostly`` from the text alone."""
-        return cls._read(encoded)[0]
+        if len(encoded) > MAX_ENCODED_LENGTH:
+            raise MalformedHash("too long")
+        algorithm, _, rest = encoded.partition("$")
+        packed, _, stored = rest.partition("$")
+        if algorithm != cls.algorithm or not stored:
+            raise MalformedHash("not an encoding of this family")
+        parameters = Parameters.unpacked(packed)
+        allows_empty = parameters.flag("allow_empty")
+        check = cls.read(stored, parameters)
+        parameters.ensure_all_read()
+        return Reading(stored, check, allows_empty)
 
     def encode(self, password: str, salt: str) -> str:
         """ValueError: nobody gets such a hash any more."""
@@ -56,51 +77,27 @@ class LegacyHasher(BasePasswordHasher):
 
     def decode(self, encoded: str) -> dict[str, Any]:
         """The parts of the encoding; ValueError if it has another shape or an absurd cost."""
-        check, stored = self._read(encoded)
-        return {"algorithm": self.algorithm, "hash": stored, **check.cost}
+        reading = self.reading(encoded)
+        function = {"function": reading.check.function} if reading.check.function else {}
+        return {"algorithm": self.algorithm, "hash": reading.stored, **function, **reading.check.cost}
 
     def verify(self, password: str, encoded: str) -> bool:
         """Whether the password fits; False as well for a hash that is broken or beyond our cost bounds."""
         if len(password) > MAX_PASSWORD_LENGTH:
             return False
         try:
-            check, _ = self._read(encoded)
-            return (bool(password) or _allows_empty(encoded)) and check.fits(password)
+            reading = self.reading(encoded)
+            return (bool(password) or reading.allows_empty) and reading.check.fits(password)
         except ValueError:
             return False
 
     def safe_summary(self, encoded: str) -> dict[Any, Any]:
         decoded = self.decode(encoded)
-        costs = {name.replace("_", " "): value for name, value in decoded.items() if isinstance(value, int)}
-        return {"algorithm": self.algorithm, **costs, "hash": mask_hash(decoded["hash"])}
+        stored = decoded.pop("hash")
+        return {**{name.replace("_", " "): value for name, value in decoded.items()}, "hash": mask_hash(stored)}
 
     def must_update(self, encoded: str) -> bool:
         return False
 
     def harden_runtime(self, password: str, encoded: str) -> None:
         """Nothing to make up for: a failed check is evened out by whoever verifies."""
-
-    @classmethod
-    def _read(cls, encoded: str) -> tuple[Check, str]:
-        algorithm, packed, stored = _parts(encoded)
-        if algorithm != cls.algorithm:
-            raise MalformedHash("a hash of another family")
-        parameters = Parameters.unpacked(packed)
-        parameters.flag("allow_empty")
-        check = cls.read(stored, parameters)
-        parameters.ensure_all_read()
-        return check, stored
-
-
-def _parts(encoded: str) -> tuple[str, str, str]:
-    if len(encoded) > MAX_ENCODED_LENGTH:
-        raise MalformedHash("too long")
-    algorithm, _, rest = encoded.partition("$")
-    packed, _, stored = rest.partition("$")
-    if not stored:
-        raise MalformedHash("no hash")
-    return algorithm, packed, stored
-
-
-def _allows_empty(encoded: str) -> bool:
-    return Parameters.unpacked(_parts(encoded)[1]).flag("allow_empty")
