@@ -20,6 +20,9 @@ logger = logging.getLogger("better_auth.metrics")
 
 recorded = Signal()
 committed = Signal()
+# A sign-in has made a better hash of the same password: ``user_key``, ``before`` and ``after``. No event:
+# nothing has happened to the user.
+rehashed = Signal()
 # Called at each observation, several times in a request: a signal would cost more than what it tells.
 observers: list[Callable[[Observation], None]] = []
 

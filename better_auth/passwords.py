@@ -28,6 +28,7 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.hash_limits import UnknownAlgorithm, ensure_affordable
 from better_auth.crypto.legacy_hashes import LegacyHasher
 from better_auth.errors import BadRequest, ErrorCode
+from better_auth.events import rehashed
 from better_auth.hashing import slots
 from better_auth.models import CREDENTIAL, Account
 from better_auth.storage.compiled import CompiledSelect
@@ -63,7 +64,7 @@ def find_verified_hash(password: str, user: UserRecord | None) -> str | None:
             _equalize(password, done=identify_hasher(encoded).algorithm)
             return None
         upgraded = make_password(password) if _should_upgrade(encoded) else None
-    if upgraded and _store(user, upgraded, replacing=encoded):
+    if upgraded and _upgrade(user, encoded, upgraded):
         return upgraded
     return encoded
 
@@ -80,6 +81,20 @@ def set_password(user: UserRecord, encoded: str, *, replacing: str | None = None
     With ``replacing``, only if that is still the present one; False where it is not.
     """
     return _store(user, encoded, replacing=replacing)
+
+
+def stored_forms(user: UserRecord) -> tuple[str, str | None]:
+    """What stands in the user's column and in the credential account's, for ``restore``."""
+    column = get_user_model()._default_manager.values_list("password", flat=True).get(pk=user.key)
+    accounts = Account.objects.filter(user_id=user.key, provider_id=CREDENTIAL)
+    return str(column), accounts.values_list("password", flat=True).first()
+
+
+def restore(user: UserRecord, column: str, of_account: str | None) -> None:
+    """Put back what ``stored_forms`` gave."""
+    with transaction.atomic():
+        get_user_model()._default_manager.filter(pk=user.key).update(password=column)
+        Account.objects.filter(user_id=user.key, provider_id=CREDENTIAL).update(password=of_account)
 
 
 def has_password(user: UserRecord) -> bool:
@@ -167,6 +182,14 @@ def _store(user: UserRecord, encoded: str, *, replacing: str | None = None) -> b
             password=None if fits else encoded
         )
     return True
+
+
+def _upgrade(user: UserRecord, encoded: str, upgraded: str) -> bool:
+    with transaction.atomic():
+        if not _store(user, upgraded, replacing=encoded):
+            return False
+        rehashed.send(sender=None, user_key=user.key, before=encoded, after=upgraded)
+        return True
 
 
 def _equalize(password: str, *, done: str | None) -> None:

@@ -119,6 +119,18 @@ def update(user: UserRecord, **columns: Any) -> UserRecord:
     return get(user)
 
 
+def restore(user: UserRecord, **columns: Any) -> None:
+    """Put former values back exactly as they were, ``updated_at`` too. Raises ``EmailTaken``."""
+    try:
+        with transaction.atomic():
+            carrier_model()._default_manager.filter(pk=user.key).update(**columns)
+            if "email" in columns and not has_user_row():
+                _copy_email_to_host(user, columns["email"] or "")
+            verified_sessions.forget_user(user.key)
+    except IntegrityError:
+        raise EmailTaken(columns.get("email") or "") from None
+
+
 def note_sign_in(user: UserRecord, *, method: str) -> None:
     """Remember when and how the user signed in last; no change of the user that anybody else would see."""
     if has_user_row():

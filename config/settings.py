@@ -26,6 +26,7 @@ ALLOWED_HOSTS = environment.allowed_hosts(os.environ)
 
 INSTALLED_APPS = [
     "better_auth",
+    "migration_tools",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -7,10 +7,12 @@ they are equal without the spaces around them and in lower case; the database co
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -66,6 +68,15 @@ def holders(address: str) -> QuerySet[Any]:
     column = email_column()
     rows: QuerySet[Any] = get_user_model()._default_manager.all()
     return rows.alias(**{NORMAL: Lower(Trim(column))}).filter(**{NORMAL: address}) if column else rows.none()
+
+
+def held_addresses(addresses: Collection[str]) -> set[str]:
+    """Those of these normalised addresses that some user of the host's has."""
+    column = email_column()
+    if column is None:
+        return set()
+    rows = get_user_model()._default_manager.annotate(**{NORMAL: Lower(Trim(column))})
+    return set(rows.filter(**{f"{NORMAL}__in": list(addresses)}).values_list(NORMAL, flat=True))
 
 
 def shared_addresses() -> Mapping[str, Sequence[Any]]:
@@ -125,6 +136,95 @@ def insert(*, email: str, encoded_password: str) -> Any:
         else:
             return row
     raise ImproperlyConfigured(f"{model._meta.label}: no free value for {username.name} could be found.")
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """``seed`` makes a user name where neither the one wanted nor the address is free; ``values``: others."""
+
+    email: str | None
+    encoded_password: str
+    seed: str
+    values: Mapping[str, Any]
+
+
+def insert_many(newcomers: Sequence[Newcomer]) -> list[Any]:
+    """New rows without signals; their primary keys in the same order.
+
+    ``values`` of columns that the host's model lacks, or that are too long for it, are left out.
+    """
+    model = get_user_model()
+    names: list[str | None] = _free_usernames(newcomers)
+    rows = []
+    for one, name in zip(newcomers, names, strict=True):
+        values = {key: value for key, value in one.values.items() if _has_room(key, value)}
+        values["password"] = one.encoded_password
+        if column := email_column():
+            values[column] = one.email or ""
+        if name is not None:
+            values[model.USERNAME_FIELD] = name
+        rows.append(model(**values))
+    if any(model._meta.parents.values()):
+        for row in rows:  # a model that extends another's table can't be written at once
+            setattr(row, PROFILE_FOLLOWS, True)
+            row.save(force_insert=True)
+    else:
+        model._default_manager.bulk_create(rows)
+    return [row.pk for row in rows]
+
+
+def password_length() -> int | None:
+    """The longest hash that the host's column holds."""
+    limit: int | None = get_user_model()._meta.get_field("password").max_length
+    return limit
+
+
+def _has_room(name: str, value: Any) -> bool:
+    if not has_column(name) or name == get_user_model().USERNAME_FIELD:
+        return False
+    field: Any = get_user_model()._meta.get_field(name)
+    limit = field.max_length
+    return not (isinstance(value, str) and limit is not None and len(value) > limit)
+
+
+def _free_usernames(newcomers: Sequence[Newcomer]) -> list[str | None]:
+    """The name each had, else the address, else one made of the seed; None where the model needs none."""
+    model = get_user_model()
+    field: Any = model._meta.get_field(model.USERNAME_FIELD)
+    if field.name == email_column() or field.has_default():
+        return [None] * len(newcomers)
+    limit = field.max_length or USERNAME_LENGTH
+    wanted = [_wanted_usernames(one, limit) for one in newcomers]
+    asked = {name for names in wanted for name in names}
+    taken = set(
+        model._default_manager.filter(**{f"{field.name}__in": asked}).values_list(field.name, flat=True)
+    )
+    chosen: list[str | None] = []
+    for names in wanted:
+        name = next((one for one in names if one not in taken and _is_valid(field, one)), None)
+        if name is None:
+            raise ImproperlyConfigured(f"{model._meta.label}: no value for {field.name} could be made.")
+        taken.add(name)
+        chosen.append(name)
+    return chosen
+
+
+def _wanted_usernames(newcomer: Newcomer, limit: int) -> list[str]:
+    digest = hashlib.sha256(newcomer.seed.encode()).hexdigest()[:16]
+    told = str(newcomer.values.get(get_user_model().USERNAME_FIELD) or "")
+    plain = NOT_IN_USERNAMES.sub("-", newcomer.email or told or "user")
+    tails = [
+        f"{start[: max(limit - 17, 0)]}{joint}{digest}"[:limit] for start in (plain, "user") for joint in "-_"
+    ]
+    return [name for name in (told, newcomer.email or "", *tails) if name and len(name) <= limit]
+
+
+def _is_valid(field: Any, name: str) -> bool:
+    try:
+        field.run_validators(name)
+    except ValidationError:
+        return False
+    return True
 
 
 def _free_username(field: Any, email: str) -> str:

@@ -46,6 +46,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
             {
                 "accounts",
                 "adoption",
+                "arrivals",
                 "mail",
                 "password_strength",
                 "passwords",

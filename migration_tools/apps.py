@@ -1,0 +1,16 @@
+"""The app: importers, their journal, their admin pages."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class MigrationToolsConfig(AppConfig):
+    name = "migration_tools"
+    verbose_name = "Migration"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from migration_tools import rehashes
+
+        rehashes.connect()

@@ -1,0 +1,64 @@
+"""What has happened to a user since a run wrote them, as far as a rollback would lose it.
+
+Signing in, a better hash of the same password and sessions are no changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+
+from better_auth.models import Account, Session, UserProfile
+from migration_tools.fingerprints import changed_fields, fingerprint, password_digest
+from migration_tools.models import MigrationRecord
+from migration_tools.target import Person, people
+
+# Looked at by what they hold, or of no matter.
+OWN: tuple[type[Model], ...] = (Account, Session, UserProfile, MigrationRecord)
+
+
+def changes_since(records: Sequence[MigrationRecord]) -> dict[int, list[str]]:
+    """By the journal's row: names of what has changed; a user who has not is left out."""
+    found = {person.key: person for person in people({one.user_id for one in records})}
+    hanging = _hanging_on(list(found))
+    changes = {}
+    for one in records:
+        person = found.get(one.user_id)
+        if person is None:
+            continue
+        names = [*_own_changes(one, person), *sorted(hanging.get(person.key, ()))]
+        if names:
+            changes[one.pk] = names
+    return changes
+
+
+def _own_changes(record: MigrationRecord, person: Person) -> list[str]:
+    names = changed_fields(record.written, fingerprint(person.columns, person.identities))
+    if password_digest(person.password) != record.password_digest:
+        names.append("password")
+    return names
+
+
+def relations() -> Iterable[tuple[type[Model], str]]:
+    """Models of any app whose rows point to users, with the name of the foreign key."""
+    for relation in get_user_model()._meta.related_objects:
+        model: Any = relation.related_model
+        is_link = model._meta.auto_created  # groups and permissions are the operator's doing
+        is_own = issubclass(model, (*OWN, get_user_model()))
+        if (relation.one_to_many or relation.one_to_one) and not is_link and not is_own:
+            yield model, relation.field.name
+
+
+def _hanging_on(keys: Sequence[Any]) -> dict[Any, set[str]]:
+    hanging: dict[Any, set[str]] = {}
+    if not keys:
+        return hanging
+    for model, name in relations():
+        # The default manager may hide rows, and a deletion would not.
+        rows = model._base_manager.filter(**{f"{name}__in": keys}).values_list(name, flat=True)
+        for key in rows.distinct():
+            hanging.setdefault(key, set()).add(model._meta.label_lower)
+    return hanging

@@ -1,0 +1,1 @@
+"""The command line of ``migrate_users``: questions, progress, summaries, exit codes."""

@@ -1,0 +1,113 @@
+"""What comes twice in one input: looked for before anything is written, so that nobody wins silently.
+
+Hashes only (Python's own: keyed, 64 bits), in a private scratch file that spills to disk: memory stays flat
+however long the input is.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable
+
+from migration_tools.checking import Checked
+
+FLUSH = 5000
+KINDS = ("email", "username", "phone", "identity")
+SPELLING, FORM = 1, 2
+
+TABLES = """
+CREATE TABLE ids (key INTEGER PRIMARY KEY, first INTEGER, many INTEGER DEFAULT 0);
+CREATE TABLE emails (key INTEGER PRIMARY KEY, raw INTEGER, lower INTEGER, many INTEGER DEFAULT 0, kind
+INTEGER DEFAULT 0); CREATE TABLE others (key INTEGER PRIMARY KEY, many INTEGER DEFAULT 0);
+"""
+ADD_ID = "INSERT INTO ids (key, first) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET many = 1"
+ADD_EMAIL = """
+INSERT INTO emails (key, raw, lower) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET many = 1, kind = max(
+    kind, CASE WHEN lower <> excluded.lower THEN 2 WHEN raw <> excluded.raw THEN 1 ELSE 0 END)
+"""
+ADD_OTHER = "INSERT INTO others (key) VALUES (?) ON CONFLICT (key) DO UPDATE SET many = 1"
+
+
+class Duplicates:
+    """Fill with ``add`` for every record, then ``close``; from then on it answers."""
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_bytes(16)
+        self._scratch = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._scratch.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;" + TABLES
+        )
+        self._scratch.execute("BEGIN")
+        self._ids: list[tuple[int, int]] = []
+        self._emails: list[tuple[int, int, int]] = []
+        self._others: list[tuple[int]] = []
+        self._first: dict[int, int] = {}
+        self._kinds: dict[int, int] = {}
+        self._twice: set[int] = set()
+
+    def add(self, number: int, checked: Checked, *, is_coming: bool) -> None:
+        """``number``: of the record in the input; one that will not come takes nothing from the others."""
+        self._ids.append((self._key("id", checked.external_id), number))
+        if is_coming:
+            email = self._key("email", checked.folded)
+            raw, lower = self._key("", checked.raw_email.strip()), self._key("", checked.email)
+            self._emails.append((email, raw, lower))
+            self._others += [(key,) for key in self._other_keys(checked)]
+        if len(self._ids) >= FLUSH:
+            self._flush()
+
+    def close(self) -> None:
+        """Keep what comes twice, and let go of the rest."""
+        self._flush()
+        ask = self._scratch.execute
+        self._first = dict(ask("SELECT key, first FROM ids WHERE many"))
+        self._kinds = dict(ask("SELECT key, kind FROM emails WHERE many"))
+        self._twice = {key for (key,) in ask("SELECT key FROM others WHERE many")}
+        self._scratch.close()
+
+    def is_repetition(self, number: int, external_id: str) -> bool:
+        """Whether an earlier record has the same id."""
+        if not self._first:
+            return False
+        return self._first.get(self._key("id", external_id), number) != number
+
+    def reason(self, checked: Checked) -> str | None:
+        """Why another record of the input stands in the way of this one, as a reason for the report."""
+        if self._kinds:
+            kind = self._kinds.get(self._key("email", checked.folded))
+            if kind is not None:
+                return ("duplicate-email", "email-case", "email-unicode")[kind]
+        if not self._twice:
+            return None
+        if "username" in checked.columns and self._username_key(checked) in self._twice:
+            return "duplicate-username"
+        if any(key in self._twice for key in self._identity_keys(checked)):
+            return "duplicate-identity"
+        return None
+
+    def has_phone_twice(self, checked: Checked) -> bool:
+        phone = checked.columns.get("phone_number")
+        return bool(self._twice and phone) and self._key("phone", str(phone)) in self._twice
+
+    def _other_keys(self, checked: Checked) -> Iterable[int]:
+        if "username" in checked.columns:
+            yield self._username_key(checked)
+        if "phone_number" in checked.columns:
+            yield self._key("phone", checked.columns["phone_number"])
+        if checked.accounts:
+            yield from self._identity_keys(checked)
+
+    def _username_key(self, checked: Checked) -> int:
+        return self._key("username", checked.columns["username"])
+
+    def _identity_keys(self, checked: Checked) -> list[int]:
+        return [self._key("identity", f"{one.provider}\0{one.subject}") for one in checked.accounts]
+
+    def _key(self, kind: str, text: str) -> int:
+        return hash((self._salt, kind, text))
+
+    def _flush(self) -> None:
+        for statement, rows in ((ADD_ID, self._ids), (ADD_EMAIL, self._emails), (ADD_OTHER, self._others)):
+            self._scratch.executemany(statement, rows)
+            rows.clear()

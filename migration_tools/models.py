@@ -1,0 +1,110 @@
+"""The journal: runs, and what became of every record that was read in them.
+
+Legacy ids resolve to users here, in one indexed look-up (``journal.find_user_key``).
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from better_auth import clock
+
+
+class RunState(models.TextChoices):
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+
+
+class RecordState(models.TextChoices):
+    PENDING = "pending"
+    MIGRATED = "migrated"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    ROLLED_BACK = "rolled_back"
+
+
+class MigrationRun(models.Model):
+    """``checkpoint`` and ``counts`` stand for exactly the batches that are committed.
+
+    The lease says which process is at it: whoever holds ``lease_token`` may write, until ``lease_until`` or
+    for as long as the process named by ``lease_holder`` lives.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.CharField(max_length=64)
+    kind = models.CharField(max_length=255)
+    state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.RUNNING)
+    options = models.JSONField(default=dict, blank=True)
+    identity = models.JSONField(default=dict, blank=True)
+    checkpoint = models.TextField(blank=True, default="")
+    total = models.PositiveBigIntegerField(null=True, blank=True)
+    done = models.PositiveBigIntegerField(default=0)
+    counts = models.JSONField(default=dict, blank=True)
+    problem = models.TextField(blank=True, default="")
+    lease_token = models.CharField(max_length=64, blank=True, default="")
+    lease_holder = models.CharField(max_length=255, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rollback_closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "migration_runs"
+        constraints = [
+            # Two runs at once on one source are refused by the database itself.
+            models.UniqueConstraint(
+                fields=["source"],
+                condition=Q(state__in=[RunState.RUNNING, RunState.INTERRUPTED, RunState.ROLLING_BACK]),
+                name="migration_run_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} #{self.pk}"
+
+
+class MigrationRecord(models.Model):
+    """What became of one record of a source.
+
+    ``written`` tells what to compare a user with to see what they changed since; ``former`` holds, encrypted,
+    what the run overwrote, until the window for a rollback is closed. A record that had no id of its own has
+    ``legacy_id`` null and is found by its ``place``.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.CharField(max_length=64)
+    legacy_id = models.CharField(max_length=255, null=True, blank=True)
+    run = models.ForeignKey(MigrationRun, models.PROTECT, related_name="records")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="migration_records"
+    )
+    user_public_id = models.CharField(max_length=255, blank=True, default="")
+    state = models.CharField(max_length=16, choices=RecordState.choices)
+    outcome = models.CharField(max_length=16)
+    reason = models.CharField(max_length=64, blank=True, default="")
+    detail = models.TextField(blank=True, default="")
+    warnings = models.CharField(max_length=255, blank=True, default="")
+    position = models.PositiveBigIntegerField(default=0)
+    place = models.CharField(max_length=255, blank=True, default="")
+    content_hash = models.CharField(max_length=32, blank=True, default="")
+    written = models.CharField(max_length=255, blank=True, default="")
+    password_digest = models.CharField(max_length=32, blank=True, default="")
+    former = models.TextField(null=True, blank=True)
+    created_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "migration_records"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "legacy_id"], name="migration_record_legacy_id"),
+        ]
+        indexes = [models.Index(fields=["run", "outcome"], name="migration_record_outcome")]
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.legacy_id or self.place}"

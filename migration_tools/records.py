@@ -1,0 +1,110 @@
+"""What a source gives: users in one neutral shape, or the place of something that is none.
+
+Nothing here is checked yet against rules or against the target; ``checking`` does the one, ``planning`` the
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+class Refused(Exception):
+    """A record that can't be brought over, with a stable reason and what an operator may read about it.
+
+    ``detail`` never quotes a secret.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyPassword:
+    """``scheme`` says what ``hash`` is (docs/migration/hashes.md), ``params`` what it needs beside itself."""
+
+    scheme: str
+    hash: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"LegacyPassword({self.scheme!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyAccount:
+    """An identity at a provider: ``subject`` is what the provider never changes."""
+
+    provider: str
+    subject: str
+    issuer: str | None = None
+    scope: str | None = None
+    created_at: datetime | None = None
+    tokens: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LegacySession:
+    """A session that goes on; ``token`` is the one that the client has."""
+
+    token: str = field(repr=False)
+    expires_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    ip_address: str = ""
+    user_agent: str = ""
+
+
+@dataclass(slots=True)
+class LegacyUser:
+    """One user of the other system.
+
+    ``email`` is as it stands there; ``disabled`` with ``ban_expires`` is for a while; ``verified_by`` are the
+    claims of the source, which count only where the source is trusted. ``metadata`` becomes additional
+    fields. ``extra`` holds what later parts of the product will want (second factors, passkeys).
+    """
+
+    external_id: str
+    email: str | None = None
+    email_verified: bool = False
+    name: str = ""
+    image: str | None = None
+    username: str | None = None
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    disabled: bool = False
+    ban_reason: str | None = None
+    ban_expires: datetime | None = None
+    deleted_at: datetime | None = None
+    password: LegacyPassword | None = None
+    accounts: tuple[LegacyAccount, ...] = ()
+    sessions: tuple[LegacySession, ...] = ()
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    is_staff: bool = False
+    is_superuser: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One step of a source: a user, or why there is none here.
+
+    ``place`` is what an operator finds it by (``line 17``, ``customers 4711``); ``position`` is what the
+    source goes on after.
+    """
+
+    place: str
+    position: str
+    user: LegacyUser | None = None
+    refusal: Refused | None = None
+    external_id: str = ""

@@ -1,0 +1,121 @@
+"""What a run has to say of itself: JSON for machines, CSV of every record that was not brought.
+
+No hash, token or secret is in either, and addresses are masked. A dry run and a real run over the same input
+say the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.core.management.base import CommandError
+
+from migration_tools.models import MigrationRecord
+from migration_tools.planning import NOT_BROUGHT, Outcome, Plan
+from migration_tools.runner import UNKNOWN_HASH
+
+COLUMNS = ("number", "place", "id", "e-mail", "outcome", "reason", "detail", "warnings")
+# What a spreadsheet would take for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Report:
+    """``path`` is the JSON file; the CSV lies beside it. Both are readable by their owner alone."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.csv_path = str(Path(path).with_suffix(".not-migrated.csv"))
+        self._table: TextIO = opened_privately(self.csv_path, newline="")
+        self._writer = csv.writer(self._table)
+        self._writer.writerow(COLUMNS)
+        self.reasons: dict[str, int] = {}
+        self.warnings: dict[str, int] = {}
+
+    def add(self, plan: Plan) -> None:
+        """Of a run from its beginning on."""
+        checked = plan.item.checked
+        warnings = list(dict.fromkeys([*(checked.warnings if checked else ()), *plan.warnings]))
+        email = checked.email if checked else ""
+        self._add(
+            plan.item.number,
+            plan.item.place,
+            plan.item.external_id,
+            email,
+            plan.outcome,
+            plan.reason,
+            plan.detail,
+            warnings,
+        )
+
+    def add_former(self, records: Iterable[MigrationRecord]) -> None:
+        """Of a run that is resumed: what it did before."""
+        for one in records:
+            warnings = [part for part in one.warnings.split(",") if part]
+            identifier = one.legacy_id or ""
+            self._add(one.position, one.place, identifier, "", one.outcome, one.reason, one.detail, warnings)
+
+    def _add(
+        self,
+        number: int,
+        place: str,
+        identifier: str,
+        email: str,
+        outcome: str,
+        reason: str,
+        detail: str,
+        warnings: list[str],
+    ) -> None:
+        for warning in warnings:
+            self.warnings[warning] = self.warnings.get(warning, 0) + 1
+        if Outcome(outcome) not in NOT_BROUGHT:
+            return
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        cells = (number, place, identifier, masked(email), outcome, reason, detail, " ".join(warnings))
+        self._writer.writerow([_harmless(cell) for cell in cells])
+
+    def close(self, told: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+        """Write the JSON file; ``told`` says what was run."""
+        self._table.close()
+        outcomes = {str(outcome): counts.get(outcome, 0) for outcome in Outcome}
+        content = {
+            **told,
+            "read": sum(outcomes.values()),
+            "outcomes": outcomes,
+            "unknown_hash": counts.get(UNKNOWN_HASH, 0),
+            "reasons": dict(sorted(self.reasons.items())),
+            "warnings": dict(sorted(self.warnings.items())),
+            "not_migrated": self.csv_path,
+        }
+        with opened_privately(self.path) as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+
+
+def masked(email: str) -> str:
+    """``a***@example.org``: enough to recognise an address, too little to use it."""
+    local, at, domain = email.rpartition("@")
+    return f"{local[:1]}***@{domain}" if at else ""
+
+
+def _harmless(cell: Any) -> Any:
+    text = cell if isinstance(cell, str) else str(cell)
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def opened_privately(path: str, **options: Any) -> TextIO:
+    """A new file that its owner alone can read. Raises ``CommandError``."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as problem:
+        raise CommandError(f"--report: {path}: {problem.strerror}") from None
+    with suppress(OSError):
+        os.fchmod(descriptor, 0o600)  # the file may have been there before
+    file: TextIO = os.fdopen(descriptor, "w", encoding="utf-8", **options)
+    return file

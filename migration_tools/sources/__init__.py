@@ -1,0 +1,44 @@
+"""Where users come from. Each source is a small class that gives a stream of ``Read``.
+
+``--source`` names one of ``BUILT_IN``, an entry point of the group ``django_better_auth.sources``, or a
+dotted path. A source of your own inherits ``Source`` and needs only ``read``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from better_auth.conf.loading import nearest
+from migration_tools.sources.source import Source, SourceFault
+
+BUILT_IN = {
+    "jsonl": "migration_tools.sources.json_lines.JsonLines",
+    "csv": "migration_tools.sources.csv_rows.CsvRows",
+    "sql": "migration_tools.sources.sql_rows.SqlRows",
+    "django": "migration_tools.sources.django_users.DjangoUsers",
+    "better-auth": "migration_tools.sources.better_auth_database.BetterAuthDatabase",
+}
+ENTRY_POINTS = "django_better_auth.sources"
+
+
+def find_source(name: str) -> type[Source]:
+    """The class behind a name. Raises ``SourceFault`` with the names there are."""
+    path = BUILT_IN.get(name)
+    if path is None:
+        plugged = next(iter(entry_points(group=ENTRY_POINTS, name=name)), None)
+        path = plugged.value.replace(":", ".") if plugged else name
+    module, _, attribute = path.rpartition(".")
+    if not module:
+        known = ", ".join(sorted(BUILT_IN))
+        raise SourceFault(f"there is no source {name!r}{nearest(name, list(BUILT_IN))}; there are: {known}")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as problem:
+        raise SourceFault(f"the source {name!r} can't be imported: {problem}") from None
+    if not (isinstance(found, type) and issubclass(found, Source)):
+        raise SourceFault(f"{path} is no source: it does not inherit migration_tools.sources.Source")
+    return found
+
+
+__all__ = ["BUILT_IN", "Source", "SourceFault", "find_source"]

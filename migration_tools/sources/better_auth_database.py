@@ -1,0 +1,192 @@
+"""``better-auth``: the live database of a Better Auth server, with its sessions.
+
+Ids stay, hashes stay, and with the same secret the cookies that the old server set go on working: a session
+is found by the digest of its token, and the cookie's signature is the same here.
+
+Source: storage-and-crypto.md, section 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from better_auth import clock
+from migration_tools.neutral import external_id_of
+from migration_tools.records import LegacyAccount, LegacyPassword, LegacySession, LegacyUser, Read, Refused
+from migration_tools.sources.databases import Database, Selection, key_from, key_text
+from migration_tools.sources.source import Source, SourceFault, Told
+from migration_tools.values import moment_of, text_of, truth_of
+
+CREDENTIAL = "credential"
+USER = ("id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt")
+PLUGINS = ("username", "displayUsername", "phoneNumber", "phoneNumberVerified", "isAnonymous", "role")
+BANS = ("banned", "banReason", "banExpires", "twoFactorEnabled")
+ACCOUNT = ("accountId", "providerId", "scope", "password", "createdAt")
+ISSUER = ("issuer",)
+SESSION = ("token", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent")
+OPTIONAL = {"user": (*PLUGINS, *BANS), "account": ISSUER, "session": ("impersonatedBy",)}
+HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class BetterAuthDatabase(Source):
+    is_trusted = True
+    default_name = "better-auth"
+
+    def __init__(self, told: Told) -> None:
+        super().__init__(told)
+        self.database = Database(self.ensure_dsn())
+        source = told.mapping.source if told.mapping else {}
+        self._tables: Mapping[str, str] = source.get("tables", {})
+        self._columns: Mapping[str, str] = source.get("columns", {})
+        self._user = self._names("user", USER)
+        self._account = self._names("account", ("userId", *ACCOUNT))
+        self._session = self._names("session", ("userId", *SESSION))
+
+    def read(self, after: str = "") -> Iterator[Read]:
+        names = dict(self._user)
+        selection = Selection(self.database.quote(self._table("user")), names["id"], where=self.told.where)
+        for page in self.database.pages(selection, key_from(after)):
+            keys = [row["__key"] for row in page]
+            accounts = self._related("account", self._account, keys)
+            sessions = self._related("session", self._session, keys)
+            for row in page:
+                key = row["__key"]
+                place, position = f"user {key}", key_text(key)
+                try:
+                    user = self._user_from(row, accounts.get(key, ()), sessions.get(key, ()))
+                    yield Read(place, position, user=user)
+                except Refused as refusal:
+                    yield Read(place, position, refusal=refusal, external_id=str(key))
+
+    def total(self) -> int:
+        where = f" WHERE {self.database.literal(self.told.where)}" if self.told.where else ""
+        table = self.database.quote(self._table("user"))
+        return int(self.database.value(f"SELECT count(*) FROM {table}{where}"))  # noqa: S608
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"relation": self._table("user"), "where": self.told.where or ""}
+
+    def close(self) -> None:
+        self.database.close()
+
+    def _table(self, name: str) -> str:
+        return str(self._tables.get(name, name))
+
+    def _names(self, table: str, wanted: Sequence[str]) -> dict[str, str]:
+        """The protocol's names of columns, and what they are called in this database."""
+        if not self.database.has_table(self._table(table)):
+            raise SourceFault(
+                f"there is no table {self._table(table)!r} in that database: "
+                f"name it in the mapping, tables = {{ {table} = … }}"
+            )
+        there = self.database.columns_of(self.database.quote(self._table(table)))
+        names = {}
+        for name in (*wanted, *OPTIONAL[table]):
+            spellings = (
+                self._columns.get(f"{table}.{name}"),
+                name,
+                HUMP.sub("_", name).lower(),
+                name.lower(),
+            )
+            found = next((one for one in spellings if one in there), None)
+            if found:
+                names[name] = found
+            elif name in wanted:
+                raise SourceFault(
+                    f"{table} has no column {name}: "
+                    f"name it in the mapping, columns = {{ '{table}.{name}' = … }}"
+                )
+        return names
+
+    def _related(
+        self, table: str, names: Mapping[str, str], keys: Sequence[Any]
+    ) -> dict[Any, list[dict[str, Any]]]:
+        columns = {name: column for name, column in names.items() if name != "userId"}
+        found = self.database.related(self._table(table), names["userId"], keys, names=list(columns.values()))
+        return {
+            key: [{name: row[column] for name, column in columns.items()} for row in rows]
+            for key, rows in found.items()
+        }
+
+    def _user_from(
+        self,
+        row: Mapping[str, Any],
+        accounts: Sequence[Mapping[str, Any]],
+        sessions: Sequence[Mapping[str, Any]],
+    ) -> LegacyUser:
+        got = {name: row[column] for name, column in self._user.items()}
+        get = got.get
+        is_phone_verified = truth_of(get("phoneNumberVerified"), "phoneNumberVerified")
+        user = LegacyUser(
+            external_id_of(got["id"]),
+            email=text_of(got["email"], "email"),
+            email_verified=truth_of(got["emailVerified"], "emailVerified"),
+            name=text_of(got["name"], "name") or "",
+            image=text_of(got["image"], "image"),
+            username=text_of(get("displayUsername") or get("username"), "username"),
+            phone_number=text_of(get("phoneNumber"), "phoneNumber"),
+            phone_number_verified=is_phone_verified,
+            created_at=moment_of(got["createdAt"], "createdAt", UTC),
+            updated_at=moment_of(got["updatedAt"], "updatedAt", UTC),
+            disabled=truth_of(get("banned"), "banned"),
+            ban_reason=text_of(get("banReason"), "banReason"),
+            ban_expires=moment_of(get("banExpires"), "banExpires", UTC),
+            roles=_roles(text_of(get("role"), "role")),
+            metadata=self._others(row),
+        )
+        if truth_of(get("twoFactorEnabled"), "twoFactorEnabled"):
+            user.warnings.append("second-factor-not-brought")
+        _read_accounts(user, accounts)
+        user.sessions = tuple(_sessions(sessions))
+        return user
+
+    def _others(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Additional fields of the old server's configuration, as far as JSON can hold them."""
+        known = {*self._user.values(), "__key"}
+        return {
+            name: value
+            for name, value in row.items()
+            if name not in known and isinstance(value, str | int | float | bool) and "\0" not in str(value)
+        }
+
+
+def _roles(told: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (told or "").split(",") if part.strip())
+
+
+def _read_accounts(user: LegacyUser, rows: Sequence[Mapping[str, Any]]) -> None:
+    found = []
+    for row in rows:
+        provider, subject = text_of(row["providerId"], "providerId"), text_of(row["accountId"], "accountId")
+        if provider == CREDENTIAL:
+            stored = text_of(row["password"], "password")
+            if stored and user.password is not None:
+                raise Refused("several-passwords", "the user has two credential accounts")
+            if stored:
+                user.password = LegacyPassword("scrypt-better-auth" if ":" in stored else "auto", stored)
+        elif provider and subject:
+            issuer = text_of(row.get("issuer"), "issuer")
+            created_at = moment_of(row["createdAt"], "createdAt", UTC)
+            scope = text_of(row["scope"], "scope")
+            found.append(LegacyAccount(provider, subject, issuer=issuer, scope=scope, created_at=created_at))
+    user.accounts = tuple(found)
+
+
+def _sessions(rows: Sequence[Mapping[str, Any]]) -> Iterator[LegacySession]:
+    """Those that live, but for the ones in which an administrator acts for the user."""
+    now = clock.now()
+    for row in rows:
+        expires_at, token = moment_of(row["expiresAt"], "expiresAt", UTC), text_of(row["token"], "token")
+        if not token or expires_at is None or expires_at <= now or row.get("impersonatedBy"):
+            continue
+        yield LegacySession(
+            token,
+            expires_at,
+            created_at=moment_of(row["createdAt"], "createdAt", UTC) or now,
+            updated_at=moment_of(row["updatedAt"], "updatedAt", UTC) or now,
+            ip_address=text_of(row["ipAddress"], "ipAddress") or "",
+            user_agent=text_of(row["userAgent"], "userAgent") or "",
+        )

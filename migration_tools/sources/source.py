@@ -1,0 +1,70 @@
+"""What every source is: something that can be read from any position on, as often as need be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from migration_tools.mapping import MappingFile
+from migration_tools.records import Read
+
+
+class SourceFault(Exception):
+    """The source can't be read, now or at all; the message says what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command was told of the source. ``where``: SQL that narrows it down."""
+
+    input: str | None = None
+    dsn: str | None = None
+    mapping: MappingFile | None = None
+    where: str | None = None
+
+
+class Source(ABC):
+    """A stream of users. ``is_trusted``: its claim that an address is verified counts without being told to.
+
+    Reading may begin again at any ``position`` that was given; the same input gives the same stream.
+    """
+
+    is_trusted: ClassVar[bool] = False
+    # How records are told to belong to this source, in the journal, unless --name says otherwise.
+    default_name: ClassVar[str] = ""
+
+    def __init__(self, told: Told) -> None:
+        self.told = told
+
+    @abstractmethod
+    def read(self, after: str = "") -> Iterator[Read]:
+        """The records behind this position, all for the empty one. Raises ``SourceFault``."""
+
+    def total(self) -> int | None:
+        """How many records there are, where that is cheaper than reading them."""
+        return None
+
+    def identity(self) -> Mapping[str, Any]:
+        """What tells this input from another one, so that a position is not used on the wrong one."""
+        return {}
+
+    def policy(self) -> Mapping[str, Any]:
+        """What the mapping file says about how to treat the users."""
+        return self.told.mapping.policy if self.told.mapping else {}
+
+    def close(self) -> None:  # noqa: B027, most have nothing to let go of
+        """Let go of files and connections."""
+
+    def ensure_file(self) -> str:
+        if not self.told.input:
+            raise SourceFault("this source wants --input FILE")
+        return self.told.input
+
+    def ensure_dsn(self) -> str:
+        if not self.told.dsn:
+            raise SourceFault(
+                "this source wants --dsn: postgresql://…, mysql://…, sqlite:///file or an alias of DATABASES"
+            )
+        return self.told.dsn

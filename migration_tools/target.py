@@ -1,0 +1,188 @@
+"""What is here already of the records of a batch: a few queries, whatever the batch's size. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
+from better_auth import adoption
+from better_auth.models import CREDENTIAL, Account, UserProfile
+from better_auth.storage import host_users
+from better_auth.storage.records import carrier_model, has_user_row
+from migration_tools.checking import Checked
+from migration_tools.fingerprints import FIELDS
+from migration_tools.models import MigrationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user who is here. ``email_verified``, and the columns that a run may compare or overwrite."""
+
+    key: Any
+    id: str
+    email: str
+    email_verified: bool
+    password: str | None
+    columns: dict[str, Any]
+    identities: frozenset[tuple[str, str]]
+    has_credential: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the journal has of a record."""
+
+    row: int
+    run: int
+    state: str
+    user_key: Any
+    content_hash: str
+    written: str
+    password_digest: str
+
+
+@dataclass(slots=True)
+class Known:
+    """The state of the target for one batch. ``by_email`` gives keys; a host's user without a profile is
+    None."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    by_email: dict[str, Any] = field(default_factory=dict)
+    usernames: dict[str, Any] = field(default_factory=dict)
+    phones: dict[str, Any] = field(default_factory=dict)
+    identities: dict[tuple[str, str], Any] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
+    people: dict[Any, Person] = field(default_factory=dict)
+    claimed: set[Any] = field(default_factory=set)
+
+
+class Target:
+    """Asks this project's database about the records of one source.
+
+    ``has_entries``: whether the journal may know any of them from before.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._carrier: Any = carrier_model()
+        self._id = "id" if has_user_row() else "public_id"
+        # Where every user of the host's has a profile, nobody's address is in the host's table alone.
+        self.has_entries = MigrationRecord.objects.filter(source=source).exists()
+        self._has_strangers = not has_user_row() and adoption.waiting().exists()
+
+    def know(self, batch: Sequence[Checked]) -> Known:
+        known = Known(entries=self._entries(batch) if self.has_entries else {})
+        emails = {one.email for one in batch} | {one.folded for one in batch}
+        if self._has_strangers:
+            known.by_email = self._strangers(emails)
+        self._look_up(
+            known,
+            {
+                self._id: [one.external_id for one in batch],
+                "email": list(emails),
+                "username": _values(batch, "username"),
+                "phone_number": _values(batch, "phone_number"),
+            },
+        )
+        known.identities = _identities(batch)
+        wanted = {key for key in known.by_email.values() if key is not None}
+        wanted |= {entry.user_key for entry in known.entries.values() if entry.user_key is not None}
+        known.people = self._people(wanted) if wanted else {}
+        known.claimed = self._claimed(wanted) if wanted else set()
+        return known
+
+    def _entries(self, batch: Sequence[Checked]) -> dict[str, Entry]:
+        rows = MigrationRecord.objects.filter(
+            source=self.source, legacy_id__in=[one.external_id for one in batch]
+        ).values_list(
+            "legacy_id", "pk", "run_id", "state", "user_id", "content_hash", "written", "password_digest"
+        )
+        return {str(row[0]): Entry(*row[1:]) for row in rows}
+
+    def _look_up(self, known: Known, wanted: dict[str, list[str]]) -> None:
+        """Everybody who has one of these ids, addresses, user names or numbers, in one query."""
+        conditions = Q()
+        for column, values in wanted.items():
+            if values:
+                conditions |= Q(**{f"{column}__in": values})
+        if not conditions:
+            return
+        rows = self._carrier._default_manager.filter(conditions)
+        for key, public_id, email, username, phone in rows.values_list("pk", *wanted):
+            known.ids.add(public_id)
+            known.by_email[email] = key
+            if username is not None:
+                known.usernames[username] = key
+            if phone is not None:
+                known.phones[phone] = key
+
+    def _strangers(self, emails: set[str]) -> dict[str, Any]:
+        return dict.fromkeys(host_users.held_addresses(emails))
+
+    def _claimed(self, keys: set[Any]) -> set[Any]:
+        """Users to whom another record of this source belongs."""
+        rows = MigrationRecord.objects.filter(source=self.source, user_id__in=keys, state="migrated")
+        return set(rows.values_list("user_id", flat=True))
+
+    def _people(self, keys: set[Any]) -> dict[Any, Person]:
+        return {person.key: person for person in people(keys)}
+
+
+def people(keys: Iterable[Any]) -> list[Person]:
+    """The users with these keys, as they are now."""
+    chosen = list(keys)
+    carrier: Any = carrier_model()
+    user = "" if has_user_row() else "user__"
+    columns = ("pk", "id" if has_user_row() else "public_id", "email_verified", f"{user}password", *FIELDS)
+    rows = carrier._default_manager.filter(pk__in=chosen).values_list(*columns)
+    accounts: dict[Any, list[tuple[str, str, str | None]]] = {}
+    found = Account.objects.filter(user_id__in=chosen)
+    for key, provider, subject, password in found.values_list(
+        "user_id", "provider_id", "account_id", "password"
+    ):
+        accounts.setdefault(key, []).append((provider, subject, password))
+    return [_person(row, accounts.get(row[0], [])) for row in rows]
+
+
+def _person(row: Sequence[Any], accounts: Sequence[tuple[str, str, str | None]]) -> Person:
+    key, public_id, email_verified, password, *values = row
+    columns = dict(zip(FIELDS, values, strict=True))
+    long_hash = next((stored for provider, _, stored in accounts if provider == CREDENTIAL and stored), None)
+    is_usable = bool(password) and not password.startswith("!")
+    return Person(
+        key=key,
+        id=public_id,
+        email=columns["email"] or "",
+        email_verified=email_verified,
+        password=password if is_usable else long_hash,
+        columns=columns,
+        identities=frozenset(
+            (provider, subject) for provider, subject, _ in accounts if provider != CREDENTIAL
+        ),
+        has_credential=any(provider == CREDENTIAL for provider, _, _ in accounts),
+    )
+
+
+def _values(batch: Sequence[Checked], name: str) -> list[str]:
+    return [one.columns[name] for one in batch if name in one.columns]
+
+
+def _identities(batch: Sequence[Checked]) -> dict[tuple[str, str], Any]:
+    wanted = {(account.provider, account.subject) for one in batch for account in one.accounts}
+    if not wanted:
+        return {}
+    rows = Account.objects.filter(account_id__in={subject for _, subject in wanted}).exclude(
+        provider_id=CREDENTIAL
+    )
+    found = rows.values_list("provider_id", "account_id", "user_id")
+    return {(provider, subject): key for provider, subject, key in found if (provider, subject) in wanted}
+
+
+def count_users() -> dict[str, int]:
+    """How many there are, for the statistics before and after."""
+    counts = {"users": get_user_model()._default_manager.count(), "accounts": Account.objects.count()}
+    return counts if has_user_row() else counts | {"profiles": UserProfile.objects.count()}
