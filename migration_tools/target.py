@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db.models import Q
 
 from better_auth import adoption
@@ -16,6 +17,7 @@ from better_auth.storage.records import carrier_model, has_user_row
 from migration_tools.checking import Checked
 from migration_tools.fingerprints import FIELDS
 from migration_tools.models import MigrationRecord
+from migration_tools.policy import Policy, UnusablePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,22 @@ def _identities(batch: Sequence[Checked]) -> dict[tuple[str, str], Any]:
     )
     found = rows.values_list("provider_id", "account_id", "user_id")
     return {(provider, subject): key for provider, subject, key in found if (provider, subject) in wanted}
+
+
+def ensure_possible(policy: Policy) -> None:
+    """Raises ``UnusablePolicy`` where the target lacks what the policy brings people into.
+
+    Groups are not made here: their names promise permissions that somebody has to give them.
+    """
+    if not policy.group_names:
+        return
+    if not hasattr(get_user_model(), "groups"):
+        raise UnusablePolicy("group_names: the user model has no groups")
+    there = set(Group.objects.filter(name__in=policy.group_names.values()).values_list("name", flat=True))
+    for name in sorted(set(policy.group_names.values()) - there):
+        raise UnusablePolicy(
+            f"group_names: there is no group {name!r} here: make it first, with its permissions"
+        )
 
 
 def count_users() -> dict[str, int]:

@@ -135,7 +135,7 @@ class Writer:
 
     def _group(self, name: str) -> Any:
         if name not in self.groups:
-            self.groups[name] = Group.objects.get_or_create(name=name)[0]
+            self.groups[name] = Group.objects.get(name=name)
         return self.groups[name]
 
     def _join(self, plan: Plan) -> Written:

@@ -22,7 +22,7 @@ from migration_tools.progress import Display
 from migration_tools.reports import Report
 from migration_tools.runner import UNKNOWN_HASH, Migration, Progress, Stopped
 from migration_tools.sources.source import SourceFault
-from migration_tools.target import count_users
+from migration_tools.target import count_users, ensure_possible
 
 LABELS = {
     Outcome.CREATED: "created",
@@ -40,6 +40,7 @@ MOST_REASONS = 12
 
 def rehearse(terminal: Terminal, job: Job) -> Exit:
     """The dry run: the same reading, checking and planning, and nothing written."""
+    ensure_possible(job.policy)
     terminal.say(f"Dry run of {job.name} into {target_name()}: nothing is written.")
     migration, report = job.migration(), _report(job)
     reasons = Reasons(report)
@@ -57,6 +58,7 @@ def rehearse(terminal: Terminal, job: Job) -> Exit:
 
 def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
     """The run itself. Raises what ends it before its time, after it was written down as resumable."""
+    ensure_possible(job.policy)
     before = count_users()
     counted = ", ".join(f"{count:,} {name}" for name, count in before.items())
     verb = "Go on bringing" if resume else "Bring"

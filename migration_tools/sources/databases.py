@@ -130,8 +130,8 @@ class Database:
                         f"more than {PAGE} rows have the key {str(last)[:40]!r}: name another key"
                     )
                 rows = whole
-            yield rows
             after = rows[-1]["__key"]
+            yield rows
 
     def close(self) -> None:
         if self._connection is not None:
