@@ -1,6 +1,7 @@
 // The reference server and its own functions, asked from Python: one JSON object
 // per line in, one per line out. Run by reference.py, with tests/conformance as
 // the working directory, where the libraries are.
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { betterAuth } from "better-auth";
 import { createEmailVerificationToken } from "better-auth/api";
@@ -12,6 +13,7 @@ import { authOptions } from "./reference-server.mjs";
 
 const baseURL = "http://127.0.0.1:4999"; // nothing listens: requests are handed over in the process
 const servers = new Map();
+const databases = new Map();
 
 async function server(strategy) {
   if (!servers.has(strategy)) {
@@ -22,6 +24,7 @@ async function server(strategy) {
     const { runMigrations } = await getMigrations(options);
     await runMigrations();
     servers.set(strategy, betterAuth(options));
+    databases.set(strategy, options.database.dialect.createDriver());
   }
   return servers.get(strategy);
 }
@@ -54,6 +57,24 @@ const operations = {
 
   verificationToken: ({ secret, email, userId }) =>
     createEmailVerificationToken(secret, email, undefined, 3600, userId ? { userId } : undefined),
+
+  // The database of that server, as a file of SQLite's.
+  async dump({ strategy = "", path }) {
+    const driver = databases.get(strategy);
+    const connection = await driver.acquireConnection();
+    writeFileSync(path, connection.db.export());
+    await driver.releaseConnection();
+    return path;
+  },
+
+  // A statement of SQL on that database.
+  async execute({ strategy = "", sql }) {
+    const driver = databases.get(strategy);
+    const connection = await driver.acquireConnection();
+    connection.db.run(sql);
+    await driver.releaseConnection();
+    return null;
+  },
 
   hashPassword: ({ password }) => hashPassword(password),
   verifyPassword: ({ hash, password }) => verifyPassword({ hash, password }),

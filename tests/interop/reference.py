@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from tests.conformance.run_conformance import DEFAULT_SUITE, install_libraries
+from tests.server import CHECKOUT
 
 SCRIPT = Path(__file__).with_name("reference.mjs")
+ON_POSTGRESQL = Path(__file__).with_name("reference_on_postgresql.mjs")
+# Where the original's libraries are together with a driver for PostgreSQL.
+WITH_POSTGRESQL = CHECKOUT / "tests" / "bench" / "reference"
 ANSWER_SECONDS = 60
 
 
@@ -52,14 +56,19 @@ def ensure_node() -> None:
 
 
 @contextmanager
-def running_reference() -> Iterator[Reference]:
+def running_reference(database_url: str | None = None) -> Iterator[Reference]:
+    """In memory, or on PostgreSQL."""
     ensure_node()
-    install_libraries(DEFAULT_SUITE)
+    script, folder = (ON_POSTGRESQL, WITH_POSTGRESQL) if database_url else (SCRIPT, DEFAULT_SUITE)
+    install_libraries(folder)
     process = subprocess.Popen(
         # Code that is given as an argument finds its libraries from the working directory.
-        ["node", "--input-type=module", "--eval", SCRIPT.read_text()],
-        cwd=DEFAULT_SUITE,
-        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        ["node", "--input-type=module", "--eval", script.read_text()],
+        cwd=folder,
+        env={
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            **({"DATABASE_URL": database_url} if database_url else {}),
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
