@@ -8,6 +8,7 @@ from django.apps import AppConfig
 class MigrationToolsConfig(AppConfig):
     name = "migration_tools"
     verbose_name = "Migration"
+    leaves_users_alone = True  # its admin pages build on the core's, and register no users
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -36,11 +36,13 @@ def is_left_to_us() -> bool:
 
     The other apps' admin modules are imported first, whatever their order in INSTALLED_APPS, so that a host's
     registration is not met by ``AlreadyRegistered``. One that is being imported right now is a host's that
-    imported ours in order to build on it.
+    imported ours in order to build on it, unless its app says that it leaves users alone
+    (``leaves_users_alone``), as our own satellites do.
     """
     is_building_on_ours = False
     for config in apps.get_app_configs():
         if config.name != OWN_PACKAGE and module_has_submodule(config.module, "admin"):
             module = import_module(f"{config.name}.admin")
-            is_building_on_ours |= getattr(module.__spec__, "_initializing", False)
+            is_host = not getattr(config, "leaves_users_alone", False)
+            is_building_on_ours |= is_host and getattr(module.__spec__, "_initializing", False)
     return not is_building_on_ours
