@@ -126,7 +126,7 @@ def _scheme_of(encoded: str) -> _Scheme:
 
 
 def read_cost(digits: str) -> int:
-    """A cost written in ASCII digits. MalformedHash for anything else and for zero, HashTooCostly if absurd."""
+    """A cost in ASCII digits. MalformedHash for anything else and for zero, HashTooCostly if absurd."""
     if not (digits.isascii() and digits.isdigit()):
         raise MalformedHash("a parameter is no number")
     if len(digits) > _MAX_DIGITS:

@@ -109,10 +109,14 @@ def scrypt_deriver(
     return derive
 
 
-def pbkdf2_check(typed: Typed, *, digest: str, salt: bytes, key: bytes, iterations: int) -> Check:
-    """``digest`` as hashlib names it."""
+def pbkdf2_check(
+    typed: Typed, *, digest: str, salt: bytes, key: bytes, iterations: int, is_one_block: bool = False
+) -> Check:
+    """``digest`` as hashlib names it. ``is_one_block``: the key has the digest's length, or was cut off."""
     _ensure_key(key)
     size = hashlib.new(digest, usedforsecurity=False).digest_size
+    if is_one_block and len(key) != size:
+        raise MalformedHash("a key of the wrong length")
     bound_pbkdf2(iterations, blocks=-(-len(key) // size))
 
     def fits(password: str) -> bool:

@@ -19,9 +19,10 @@ _PASSWORD, _SALT = "{PASSWORD}", "{SALT}"
 
 
 def read(stored: str, parameters: Parameters) -> Check:
-    """Reads ``digest``, ``encoding`` (hex), ``salt`` and ``salt_encoding`` (utf8), ``position`` (prefix, suffix,
-    or a format such as ``{SALT}--{PASSWORD}``), ``rounds`` (1) and what is hashed in each further one (``loop``:
-    the digest, its hex text, or Symfony's digest and salted password), and what ``read_typed`` reads."""
+    """Reads ``digest``, ``encoding`` (hex), ``salt`` and ``salt_encoding`` (utf8), ``position`` (prefix,
+    suffix, or a format such as ``{SALT}--{PASSWORD}``), ``rounds`` (1) and what is hashed in each further
+    one (``loop``: the digest, its hex text, or Symfony's digest and salted password), and what
+    ``read_typed`` reads."""
     name = digest_name(parameters.text("digest"))
     expected = expected_digest(stored, name, parameters)
     typed = read_typed(parameters)
@@ -44,7 +45,7 @@ def read(stored: str, parameters: Parameters) -> Check:
 
 
 def read_hmac(stored: str, parameters: Parameters) -> Check:
-    """Reads ``digest``, ``encoding``, ``key`` and ``key_encoding`` (utf8) or ``key_env``, a salt as ``read`` does."""
+    """Reads ``digest``, ``encoding``, ``key`` (``key_encoding``: utf8) or ``key_env``; as ``read``."""
     name = digest_name(parameters.text("digest"))
     expected = expected_digest(stored, name, parameters)
     typed = read_typed(parameters)

@@ -162,7 +162,7 @@ FAMILIES: dict[str, type[LegacyHasher]] = {
     )
 }
 
-# For the end of ``PASSWORD_HASHERS``. The first five bear Django's names and take the place of its own hashers.
+# For the end of ``PASSWORD_HASHERS``: the first five bear Django's names, and take its hashers' place.
 HASHERS = (
     *(
         f"better_auth.crypto.legacy_hashes.django_removed.{name}"

@@ -1,4 +1,4 @@
-"""What stands beside a hash: salt, costs, positions, the name of a pepper. Checked on the way in, packed into the row."""
+"""What stands beside a hash: salt, costs, position, the name of a pepper. Checked, packed into the row."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Parameters:
 
     def _read(self, name: str, default: str | int | None) -> str | int:
         self._unread.discard(name)
-        value = self._values.get(name, default)
+        value: str | int | None = self._values.get(name, default)
         if value is None:
             raise MalformedHash("a parameter is missing")
         return value

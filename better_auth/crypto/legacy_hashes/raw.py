@@ -1,4 +1,4 @@
-"""What stands in one column while salt and costs stand in others, or only in the old code; and bcrypt in all its uses."""
+"""bcrypt in all its uses; and bare keys, whose salt and costs stand elsewhere or only in the old code."""
 
 from __future__ import annotations
 

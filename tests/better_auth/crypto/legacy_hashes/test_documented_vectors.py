@@ -56,10 +56,7 @@ def test_every_scheme_is_documented() -> None:
 
 
 def test_every_family_has_a_vector() -> None:
-    seen = {
-        from_legacy(one.scheme, one.stored, one.params).partition("$")[0]
-        for one in VECTORS
-    }
+    seen = {from_legacy(one.scheme, one.stored, one.params).partition("$")[0] for one in VECTORS}
     assert set(FAMILIES) <= seen
 
 

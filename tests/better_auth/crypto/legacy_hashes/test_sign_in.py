@@ -80,9 +80,12 @@ def test_a_person_signs_in_with_the_old_password_and_gets_a_new_hash(
     assert stored(ann) == upgraded
 
 
-def test_a_hash_longer_than_the_column_waits_in_the_account(browser: ApiClient, ann: UserRecord) -> None:
+def test_a_hash_longer_than_the_column_waits_in_the_account(
+    browser: ApiClient, ann: UserRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django's own user has 128 characters for a password."""
+    monkeypatch.setattr(get_user_model()._meta.get_field("password"), "max_length", 128)
     old = encoded(vector("Supabase `$fbscrypt$`"))
-    assert len(old) > get_user_model()._meta.get_field("password").max_length > 100
     passwords.set_password(ann, old)
     assert in_account(ann) == old
     assert browser.sign_in(password="wrong password").status_code == 401
@@ -92,7 +95,7 @@ def test_a_hash_longer_than_the_column_waits_in_the_account(browser: ApiClient, 
 
 @pytest.mark.parametrize(
     ("memory", "passes", "is_upgraded"),
-    [(7168, 5, False), (7169, 1, True), (64, 6, True), (64, 1, False), (7168, 4, False)],
+    [(7168, 5, True), (7169, 1, True), (64, 6, True), (64, 1, False), (7168, 4, False)],
 )
 def test_argon2id_that_costs_more_than_ours_stays(
     ann: UserRecord, configure: Configure, memory: int, passes: int, is_upgraded: bool
@@ -102,8 +105,7 @@ def test_argon2id_that_costs_more_than_ours_stays(
     old = encoded(vector("Keycloak argon2id"))
     passwords.set_password(ann, old)
     assert passwords.verify(PASSWORD, ann)
-    is_equal = (memory, passes) == (7168, 5)
-    assert (old not in (stored(ann), in_account(ann))) is (is_upgraded or is_equal)
+    assert (old not in (stored(ann), in_account(ann))) is is_upgraded
 
 
 def test_a_slow_family_is_never_replaced_by_a_fast_one(ann: UserRecord, settings: Any) -> None:
@@ -142,7 +144,9 @@ def test_an_absurd_row_is_refused_at_once(
     assert row.rpartition("$")[2] not in caplog.text
 
 
-@pytest.mark.parametrize("title", ["MD5, salt before", "bcrypt `$2a$`", "Django md5, unsalted", "WordPress to 6.7"])
+@pytest.mark.parametrize(
+    "title", ["MD5, salt before", "bcrypt `$2a$`", "Django md5, unsalted", "WordPress to 6.7"]
+)
 @pytest.mark.parametrize("password", ["x" * 1_000_000, "x" * 4096, "12345678\x00"])
 def test_a_hostile_password_is_refused_before_any_hash(
     browser: ApiClient, ann: UserRecord, title: str, password: str
