@@ -96,7 +96,11 @@ class LegacyHasher(BasePasswordHasher):
             return False
 
     def safe_summary(self, encoded: str) -> dict[Any, Any]:
-        decoded = self.decode(encoded)
+        """For the admin site, which shows broken rows as well."""
+        try:
+            decoded = self.decode(encoded)
+        except ValueError:
+            return {"algorithm": self.algorithm, "hash": "-"}
         stored = decoded.pop("hash")
         return {
             **{name.replace("_", " "): value for name, value in decoded.items()},

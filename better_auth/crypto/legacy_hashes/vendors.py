@@ -90,7 +90,7 @@ def symfony(given: Parameters) -> Values:
 
 
 def discourse(given: Parameters) -> Values:
-    """``salt`` is the hex text itself; ``algorithm`` as in ``user_passwords``, or the 64 000 rounds of old."""
+    """``salt`` is the hex text itself; ``algorithm`` as in ``user_passwords``, or 64 000 rounds as of old."""
     values = {
         "salt": given.text("salt"),
         "digest": "sha256",

@@ -219,6 +219,32 @@ def test_an_hmac_whose_key_the_environment_holds(monkeypatch: pytest.MonkeyPatch
     assert not fits(PASSWORD, "hmac", one.stored, {"digest": "SHA256", "key_env": "OLD_KEY"})
 
 
+@pytest.mark.parametrize(
+    ("scheme", "stored", "params"),
+    [
+        ("sha1", sha("a:b" + PASSWORD) + ":a:b", {"layout": "{HASH}:{SALT}"}),
+        (
+            "sha1",
+            f"$x$6162${sha(PASSWORD + 'ab')}",
+            {"layout": "$x${SALT}${HASH}", "salt_encoding": "hex", "position": "suffix"},
+        ),
+        (
+            "scrypt",
+            "scrypt:2b1e4c5a-0000-4000-8000-0123456789ab:" + vector("a bare scrypt key").stored,
+            {"layout": "scrypt:{SALT}:{HASH}"},
+        ),
+        (
+            "pbkdf2",
+            "000102030405060708090a0b0c0d0e0f:" + vector("a bare PBKDF2 key").stored,
+            {"layout": "{SALT}:{HASH}", "salt_encoding": "hex", "digest": "sha256", "iterations": 100_000},
+        ),
+    ],
+)
+def test_a_salt_in_the_same_column(scheme: str, stored: str, params: dict[str, Any]) -> None:
+    assert fits(PASSWORD, scheme, stored, params)
+    assert not fits(PASSWORD.title(), scheme, stored, params)
+
+
 def test_redmine_and_werkzeug_of_old() -> None:
     assert fits(PASSWORD, "redmine", sha("0a1b" + sha(PASSWORD)), {"salt": "0a1b"})
     assert fits(PASSWORD, "werkzeug", f"sha1$salt${hmac.digest(b'salt', PASSWORD.encode(), 'sha1').hex()}")

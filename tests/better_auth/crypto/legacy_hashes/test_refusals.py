@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import identify_hasher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from better_auth.crypto.legacy_hashes import SCHEMES, HashTooCostly, LegacyHasher, MalformedHash, from_legacy
+from better_auth.crypto.legacy_hashes import SCHEMES, HashTooCostly, MalformedHash, from_legacy
 from better_auth.crypto.legacy_hashes.hashers import FAMILIES
 from tests.better_auth.crypto.legacy_hashes.documented_vectors import ENVIRONMENT, VECTORS
 from tests.patience import no_hang
@@ -80,6 +80,7 @@ def reason_of(scheme: str, stored: Any, params: dict[str, Any] | None = None) ->
             {"algorithm": "pbkdf2-sha256", "iterations": 2147483647, "salt": "c2FsdA=="},
         ),
         ("sha256", "00" * 32, {"rounds": 2147483647}),
+        ("sha256", "00" * 32, {"rounds": 10**15}),
         ("symfony", "A" * 86 + "==", {"salt": "s", "rounds": 100_000_000}),
     ],
 )
@@ -137,7 +138,13 @@ def test_absurd_costs(scheme: str, stored: str, params: dict[str, Any]) -> None:
         ("md5", MD5, {"position": "sideways"}),
         ("md5", MD5, {"salt": "a", "position": "{PASSWORD}"}),
         ("md5", MD5, {"postion": "suffix"}),
+        ("md5", MD5, {"layout": "{SALT}:{HASH}"}),
+        ("md5", f"abc:{MD5}", {"layout": "{SALT}:{HASH}", "salt": "abc"}),
+        ("md5", f"abc:{MD5}", {"layout": "{SALT}:{PASSWORD}"}),
+        ("md5", f"abc:{MD5}", {"layout": "{SALT}{SALT}:{HASH}"}),
         ("md5", MD5, {"rounds": 0}),
+        ("md5", MD5, {"rounds": 10**5000}),
+        ("md5", MD5, {"position": "{PASSWORD}" * 5}),
         ("md5", MD5, {"rounds": -1}),
         ("md5", MD5, {"rounds": True}),
         ("md5", MD5, {"salt": 5}),
@@ -335,4 +342,30 @@ def test_a_deep_or_foreign_encoding_fits_nobody(family: str) -> None:
         assert hasher.verify("password", encoded) is False
         with pytest.raises(ValueError, match=r"."):
             hasher.decode(encoded)
-    assert isinstance(hasher, LegacyHasher)
+        assert hasher.safe_summary(encoded) == {"algorithm": family, "hash": "-"}
+
+
+@pytest.mark.parametrize("stored", ["z" * 32, f"md5$${'z' * 32}", f"sha1$${'z' * 40}"])
+def test_what_django_takes_for_an_unsalted_digest_by_its_length(stored: str) -> None:
+    hasher = identify_hasher(stored)
+    assert hasher.verify("password", stored) is False
+    assert hasher.safe_summary(stored) == {"algorithm": hasher.algorithm, "hash": "-"}
+
+
+names = st.sampled_from(
+    ["salt", "digest", "rounds", "iterations", "memory", "position", "layout", "encoding", "key"]
+)
+values = (
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text | st.lists(st.integers(), max_size=2)
+)
+
+
+@given(
+    scheme=st.sampled_from(SCHEMES),
+    stored=st.sampled_from([MD5, SHA1, "00" * 32, SIGNED, f"$2b$10${BCRYPT_DIGEST}"]) | any_text,
+    params=st.dictionaries(names | any_text, values, max_size=4),
+)
+def test_garbage_beside_a_hash_raises_nothing_else(scheme: str, stored: str, params: dict[str, Any]) -> None:
+    with contextlib.suppress(MalformedHash, HashTooCostly):
+        encoded = from_legacy(scheme, stored, params)
+        assert encoded.endswith(stored)
