@@ -22,14 +22,14 @@ _PASSWORD, _SALT = "{PASSWORD}", "{SALT}"
 
 def read(stored: str, parameters: Parameters) -> Check:
     """Reads ``digest``, ``encoding`` (hex), ``salt`` and ``salt_encoding`` (utf8), ``position`` (prefix,
-    suffix, or a format such as ``{SALT}--{PASSWORD}``), ``rounds`` (1) and what is hashed in each further
-    one (``loop``: the digest, its hex text, or Symfony's digest and salted password), and what
-    ``read_typed`` reads; ``layout`` where the salt stands in the same column."""
+    suffix, or a format such as ``{SALT}--{PASSWORD}``), ``rounds`` (or ``iterations``; 1) and what is hashed
+    in each further one (``loop``: the digest, its hex text, or Symfony's digest and salted password), and
+    what ``read_typed`` reads; ``layout`` where the salt stands in the same column."""
     name = digest_name(parameters.text("digest"))
     expected = expected_digest(parameters.unlaid(stored), name, parameters)
     typed = read_typed(parameters)
     salted = read_salted(parameters)
-    rounds = parameters.number("rounds", 1)
+    rounds = parameters.number("iterations" if parameters.has("iterations") else "rounds", 1)
     loop = parameters.choice("loop", _LOOPS, "digest")
     bound_digest(rounds)
 

@@ -13,6 +13,8 @@ from better_auth.crypto.legacy_hashes.encodings import decoded
 
 _MAX_TEXT = 512
 _SALT, _HASH = re.escape("{SALT}"), re.escape("{HASH}")
+# Other names for the same, as mappings of tables use them.
+_NAMES = {"salt_position": "position", "format": "position"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -23,7 +25,10 @@ class Parameters:
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = {name: value for name, value in values.items() if value is not None}
+        self._values: dict[str, Any] = {}
+        for name, value in values.items():
+            if value is not None and self._values.setdefault(_NAMES.get(name, name), value) != value:
+                raise MalformedHash("a parameter that stands there twice")
         self._unread = set(self._values)
         self._supplied: dict[str, str] = {}
         for name, value in self._values.items():
@@ -57,10 +62,11 @@ class Parameters:
         return name in self._values
 
     def text(self, name: str, default: str | None = None) -> str:
+        """Text; a number, which a column may hold, as its digits."""
         value = self._read(name, default)
-        if not isinstance(value, str):
+        if isinstance(value, bool):
             raise MalformedHash("a parameter should be text")
-        return value
+        return str(value)
 
     def number(self, name: str, default: int | None = None) -> int:
         """A positive number, or its digits (a CSV knows no numbers)."""

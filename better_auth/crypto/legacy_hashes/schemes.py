@@ -68,9 +68,11 @@ def _vendor(hasher: type[LegacyHasher], translate: vendors.Translator) -> Encode
 
 
 def _with_fixed(params: Values, fixed: Values) -> Values:
-    if set(params) & set(fixed):
-        raise MalformedHash("a parameter that this format does not have")
-    return {**fixed, **params}
+    """A mapping may say once more what the scheme says, but nothing else."""
+    for name in set(params) & set(fixed):
+        if str(params[name]).lower() not in (fixed[name], "none"):
+            raise MalformedHash("a parameter that contradicts the scheme")
+    return {**params, **fixed}
 
 
 def _prefixes(table: Mapping[str, Encoder]) -> Encoder:
