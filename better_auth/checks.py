@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from better_auth.authentication.cookie_names import are_secure
 from better_auth.conf import auth_settings
 from better_auth.conf.loading import nearest, walk
 from better_auth.conf.schema import HookSettings
+from better_auth.crypto.legacy_hashes import HASHERS
 from better_auth.http.client_ip import parse_proxies
 from better_auth.http.trusted_urls import origin_of
 from better_auth.http.wire import FEATURES
@@ -236,6 +238,16 @@ def check_password_hashers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMes
     if "argon2" not in first.lower():
         hint = "Put 'better_auth.hashing.Argon2id' first in PASSWORD_HASHERS; older hashes go on working."
         return [Warning("New passwords are not hashed with Argon2id.", hint=hint, id="better_auth.W003")]
+    return []
+
+
+@register(Tags.security)
+def check_bcrypt(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Of the extra ``server``: a host with the apps alone need not have it."""
+    if set(HASHERS) & set(settings.PASSWORD_HASHERS) and importlib.util.find_spec("bcrypt") is None:
+        message = "bcrypt is not installed: whoever has a bcrypt hash can't sign in."
+        hint = "Install 'bcrypt', or take the hashers of better_auth.crypto.legacy_hashes out."
+        return [Warning(message, hint=hint, id="better_auth.W007")]
     return []
 
 

@@ -22,7 +22,7 @@ MAX_SCRYPT_PARALLELISM = 16
 MAX_SCRYPT_MEMORY_BYTES = 256 * 1024 * 1024
 # Loops in Python over a fast digest: a second or so at the bound.
 MAX_CRYPT_ROUNDS = 1_000_000
-MAX_DIGEST_ROUNDS = 1_000_000
+MAX_DIGEST_ROUNDS = 250_000
 MAX_PHPASS_LOG2_ROUNDS = 20
 
 # Django's own column holds 128 characters, upstream's hash takes 180; nothing honest is much longer.
@@ -126,7 +126,7 @@ def _scheme_of(encoded: str) -> _Scheme:
 
 
 def read_cost(digits: str) -> int:
-    """A cost written in ASCII digits. MalformedHash for anything else and for zero, HashTooCostly if absurd."""
+    """A cost in ASCII digits. MalformedHash for anything else and for zero, HashTooCostly if absurd."""
     if not (digits.isascii() and digits.isdigit()):
         raise MalformedHash("a parameter is no number")
     if len(digits) > _MAX_DIGITS:

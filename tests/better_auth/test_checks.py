@@ -202,6 +202,14 @@ def test_new_passwords_without_argon2(settings: Any, hashers: list[str]) -> None
     assert told("better_auth.W003") == ["New passwords are not hashed with Argon2id."]
 
 
+def test_hashes_of_old_without_bcrypt(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("better_auth.W007") == []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert told("better_auth.W007") == ["bcrypt is not installed: whoever has a bcrypt hash can't sign in."]
+    settings.PASSWORD_HASHERS = ["better_auth.hashing.Argon2id"]
+    assert told("better_auth.W007") == []
+
+
 @pytest.mark.parametrize("line", ["/ok", "/ok 3", "/ok 0/10", "/ok three/10"])
 def test_a_limit_that_cannot_be_read(configure: Configure, line: str) -> None:
     configure(RATE_LIMIT={"RULES": ["/sign-in* 3/10", "/ok off"]})

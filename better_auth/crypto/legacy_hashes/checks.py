@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import importlib
 import logging
 from collections.abc import Callable
+from types import ModuleType
 
 from argon2 import Type
 from argon2.exceptions import Argon2Error
@@ -44,7 +46,7 @@ def bcrypt_check(typed: Typed, *, letter: str, cost: int, salt: str, digest: str
         secret = typed(password)
         if b"\0" in secret or (letter == "x" and not secret.isascii()):
             return False
-        computed = _bcrypt(secret[:BCRYPT_BYTES], f"$2b${cost:02}${salt}")
+        computed = bcrypt_hash(secret[:BCRYPT_BYTES], f"$2b${cost:02}${salt}")
         return hmac.compare_digest(computed[-len(digest) :], digest)
 
     return Check(fits, {"work_factor": cost})
@@ -109,10 +111,14 @@ def scrypt_deriver(
     return derive
 
 
-def pbkdf2_check(typed: Typed, *, digest: str, salt: bytes, key: bytes, iterations: int) -> Check:
-    """``digest`` as hashlib names it."""
+def pbkdf2_check(
+    typed: Typed, *, digest: str, salt: bytes, key: bytes, iterations: int, is_one_block: bool = False
+) -> Check:
+    """``digest`` as hashlib names it. ``is_one_block``: the key has the digest's length, or was cut off."""
     _ensure_key(key)
     size = hashlib.new(digest, usedforsecurity=False).digest_size
+    if is_one_block and len(key) != size:
+        raise MalformedHash("a key of the wrong length")
     bound_pbkdf2(iterations, blocks=-(-len(key) // size))
 
     def fits(password: str) -> bool:
@@ -127,11 +133,20 @@ def _ensure_key(key: bytes) -> None:
         raise MalformedHash("a key of a length that nobody uses")
 
 
-def _bcrypt(secret: bytes, setting: str) -> str:
+def bcrypt_hash(secret: bytes, setting: str) -> str:
+    """``secret``: 72 bytes at most; ``setting``: prefix, cost and salt. ValueError without the library."""
+    return str(_bcrypt().hashpw(secret, setting.encode()).decode())
+
+
+def bcrypt_setting(cost: int) -> str:
+    """Prefix, cost and a fresh salt."""
+    return str(_bcrypt().gensalt(cost).decode())
+
+
+def _bcrypt() -> ModuleType:
     # Not among the dependencies of the apps themselves: a host without such hashes needs no bcrypt.
     try:
-        import bcrypt
+        return importlib.import_module("bcrypt")
     except ImportError:
         logger.error("bcrypt is not installed: its password hashes can't be verified")
         raise ValueError("bcrypt is not installed") from None
-    return bcrypt.hashpw(secret, setting.encode()).decode()

@@ -15,18 +15,21 @@ from better_auth.crypto.legacy_hashes.typed import digest_name, environment_secr
 _ENCODINGS = ("hex", "base64", "base64url")
 _LOOPS = ("digest", "hex", "salted")
 _INSTANT_ROUNDS = 10
+# What repeats the password repeats its cost.
+_MAX_REPEATS = 4
 _PASSWORD, _SALT = "{PASSWORD}", "{SALT}"
 
 
 def read(stored: str, parameters: Parameters) -> Check:
-    """Reads ``digest``, ``encoding`` (hex), ``salt`` and ``salt_encoding`` (utf8), ``position`` (prefix, suffix,
-    or a format such as ``{SALT}--{PASSWORD}``), ``rounds`` (1) and what is hashed in each further one (``loop``:
-    the digest, its hex text, or Symfony's digest and salted password), and what ``read_typed`` reads."""
+    """Reads ``digest``, ``encoding`` (hex), ``salt`` and ``salt_encoding`` (utf8), ``position`` (prefix,
+    suffix, or a format such as ``{SALT}--{PASSWORD}``), ``rounds`` (or ``iterations``; 1) and what is hashed
+    in each further one (``loop``: the digest, its hex text, or Symfony's digest and salted password), and
+    what ``read_typed`` reads; ``layout`` where the salt stands in the same column."""
     name = digest_name(parameters.text("digest"))
-    expected = expected_digest(stored, name, parameters)
+    expected = expected_digest(parameters.unlaid(stored), name, parameters)
     typed = read_typed(parameters)
     salted = read_salted(parameters)
-    rounds = parameters.number("rounds", 1)
+    rounds = parameters.number("iterations" if parameters.has("iterations") else "rounds", 1)
     loop = parameters.choice("loop", _LOOPS, "digest")
     bound_digest(rounds)
 
@@ -44,9 +47,9 @@ def read(stored: str, parameters: Parameters) -> Check:
 
 
 def read_hmac(stored: str, parameters: Parameters) -> Check:
-    """Reads ``digest``, ``encoding``, ``key`` and ``key_encoding`` (utf8) or ``key_env``, a salt as ``read`` does."""
+    """Reads ``digest``, ``encoding``, ``key`` (``key_encoding``: utf8) or ``key_env``; as ``read``."""
     name = digest_name(parameters.text("digest"))
-    expected = expected_digest(stored, name, parameters)
+    expected = expected_digest(parameters.unlaid(stored), name, parameters)
     typed = read_typed(parameters)
     salted = read_salted(parameters)
     variable = parameters.variable("key_env")
@@ -80,8 +83,8 @@ def read_salted(parameters: Parameters) -> Callable[[bytes], bytes]:
 
 def formatted(template: str, salt: bytes) -> Callable[[bytes], bytes]:
     """``{SALT}`` and ``{PASSWORD}`` in a text, filled in at one go: neither is searched for the other."""
-    if _PASSWORD not in template:
-        raise MalformedHash("a format without a password")
+    if not 1 <= template.count(_PASSWORD) <= _MAX_REPEATS or template.count(_SALT) > _MAX_REPEATS:
+        raise MalformedHash("a format without a password, or with too many")
     pieces = [piece.encode().replace(_SALT.encode(), salt) for piece in template.split(_PASSWORD)]
     return lambda password: password.join(pieces)
 

@@ -1,4 +1,4 @@
-"""What Django once wrote and no longer reads, or reads only in part: under its own names, as it stands in the rows."""
+"""What Django once wrote and no longer reads, or not in full: under its own names, as it stands in rows."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from better_auth.crypto.legacy_hashes import checks, modular
 class TruncatingBcrypt(BCryptPasswordHasher):
     """Django's ``bcrypt$``, for passwords of any length.
 
-    Before version 5 the library cut passwords to 72 bytes; now it raises, and so does Django's hasher: whoever
-    chose a longer one could not sign in any more.
+    Before version 5 the library cut passwords to 72 bytes; now it raises, and so does Django's hasher:
+    whoever chose a longer one could not sign in any more.
     """
 
     def encode(self, password: str, salt: bytes) -> str:  # type: ignore[override]
@@ -60,7 +60,7 @@ class SaltedSHA1(SaltedMD5):
 
 
 class UnsaltedMD5(BasePasswordHasher):
-    """Bare hex, or ``md5$$hex``: the names under which Django looks for them. It removed its hasher in 5.1."""
+    """Bare hex, or ``md5$$hex``, as Django still recognises them. It removed its hasher in 5.1."""
 
     algorithm = "unsalted_md5"
     digest = "md5"
@@ -86,8 +86,9 @@ class UnsaltedMD5(BasePasswordHasher):
         return bool(password) and hmac.compare_digest(computed, expected)
 
     def safe_summary(self, encoded: str) -> dict[Any, Any]:
-        decoded = self.decode(encoded)
-        return {"algorithm": decoded["algorithm"], "hash": mask_hash(decoded["hash"])}
+        """For the admin site, which shows broken rows as well."""
+        match = self.form.fullmatch(encoded)
+        return {"algorithm": self.algorithm, "hash": mask_hash(match[1]) if match else "-"}
 
     def must_update(self, encoded: str) -> bool:
         return False

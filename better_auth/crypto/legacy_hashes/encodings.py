@@ -15,7 +15,7 @@ _ADAPTED = re.compile(r"[A-Za-z0-9./]*")
 
 
 def decoded(text: str, encoding: str) -> bytes:
-    """``encoding``: utf8, hex, base64 (padded or not, standard or URL-safe), base64url. Raises ``MalformedHash``."""
+    """``encoding``: utf8, hex, base64, base64url (either alphabet, padded or not). Or ``MalformedHash``."""
     if encoding == "utf8":
         try:
             return text.encode()

@@ -1,7 +1,7 @@
 """Firebase's scrypt: the derived key encrypts the project's signer key, and that is the stored hash.
 
-Forms: the export's own columns; ``$fbscrypt$`` (Supabase); ``$f_scrypt$`` (SuperTokens); ``$firescrypt$`` (Kratos);
-``hash$salt$signer$separator$rounds$mem_cost`` (Clerk).
+Forms: the export's own columns; ``$fbscrypt$`` (Supabase); ``$f_scrypt$`` (SuperTokens); ``$firescrypt$``
+(Kratos); ``hash$salt$signer$separator$rounds$mem_cost`` (Clerk).
 """
 
 from __future__ import annotations

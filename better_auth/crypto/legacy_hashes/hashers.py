@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from better_auth.crypto.legacy_hashes import (
     aspnet,
+    checks,
     digests,
     firebase,
     kratos,
@@ -18,6 +19,7 @@ from better_auth.crypto.legacy_hashes import (
     wordpress,
 )
 from better_auth.crypto.legacy_hashes.framing import LegacyHasher
+from better_auth.crypto.legacy_hashes.typed import plain
 
 
 class Bcrypt(LegacyHasher):
@@ -25,6 +27,14 @@ class Bcrypt(LegacyHasher):
 
     algorithm = "legacy_bcrypt"
     read = staticmethod(raw.read_bcrypt)
+    rounds = 10
+
+    def salt(self) -> str:
+        return checks.bcrypt_setting(self.rounds)
+
+    def encode(self, password: str, salt: str) -> str:
+        """Written to spend its time alone (``PASSWORD.EQUALIZED_ALGORITHMS``), at the cost that most have."""
+        return f"{self.algorithm}$${checks.bcrypt_hash(plain(password)[: checks.BCRYPT_BYTES], salt)}"
 
 
 class Argon2(LegacyHasher):
@@ -162,7 +172,7 @@ FAMILIES: dict[str, type[LegacyHasher]] = {
     )
 }
 
-# For the end of ``PASSWORD_HASHERS``. The first five bear Django's names and take the place of its own hashers.
+# For the end of ``PASSWORD_HASHERS``: the first five bear Django's names, and take its hashers' place.
 HASHERS = (
     *(
         f"better_auth.crypto.legacy_hashes.django_removed.{name}"

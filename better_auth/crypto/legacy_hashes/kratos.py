@@ -1,4 +1,4 @@
-"""Ory Kratos, whose strings look like PHC and mean other things: ``ln`` is N itself, two PBKDF2 digests are SHA-3."""
+"""Ory Kratos, whose strings look like PHC and mean something else: ``ln`` is N, two digests are SHA-3."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ _SCRYPT = re.compile(
     r"\$scrypt\$ln=(?P<n>[0-9]+),r=(?P<block_size>[0-9]+),p=(?P<parallelism>[0-9]+)"
     rf"\$(?P<salt>{_B64})\$(?P<key>{_B64})"
 )
-_DIGEST = re.compile(rf"\$(?P<name>md5|sha1|sha256|sha512)(?:\$pf=(?P<format>{_B64})\$(?P<salt>{_B64}))?\$(?P<digest>{_B64})")
-_HMAC = re.compile(rf"\$hmac-(?P<name>md5|sha1|sha224|sha256|sha384|sha512)\$(?P<digest>{_B64})\$(?P<key>{_B64})")
+_DIGEST = re.compile(
+    rf"\$(?P<name>md5|sha1|sha256|sha512)(?:\$pf=(?P<format>{_B64})\$(?P<salt>{_B64}))?\$(?P<digest>{_B64})"
+)
+_HMAC = re.compile(
+    rf"\$hmac-(?P<name>md5|sha1|sha224|sha256|sha384|sha512)\$(?P<digest>{_B64})\$(?P<key>{_B64})"
+)
 _CRYPTS = {"$md5-crypt$": "$1$", "$sha256-crypt$": "$5$", "$sha512-crypt$": "$6$"}
 _PBKDF2_DIGESTS = {"sha224": "sha3_224", "sha384": "sha3_384"}
 
@@ -68,7 +72,8 @@ def _hmac(stored: str) -> Check:
     expected = from_hex(from_base64(match["digest"], is_padded=True).decode("ascii", "replace"))
     _ensure_length(name, expected)
     return Check(
-        lambda password: hmac.compare_digest(hmac.digest(key, password.encode(), name), expected), is_instant=True
+        lambda password: hmac.compare_digest(hmac.digest(key, password.encode(), name), expected),
+        is_instant=True,
     )
 
 

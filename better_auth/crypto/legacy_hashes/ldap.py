@@ -1,4 +1,7 @@
-"""``userPassword`` of directories: ``{SCHEME}text``, the scheme in either case. Source: RFC 2307, and the servers' own."""
+"""``userPassword`` of directories: ``{SCHEME}text``, the scheme in either case.
+
+Sources: RFC 2307, and what OpenLDAP, ForgeRock and passlib add to it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ from better_auth.crypto.legacy_hashes.parameters import Parameters
 from better_auth.crypto.legacy_hashes.typed import plain
 
 _FORM = re.compile(r"\{(?P<scheme>[A-Za-z0-9_-]{1,32})\}(?P<value>.+)")
-_PLAIN = {"MD5": "md5", "SHA": "sha1", "SHA1": "sha1", "SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512"}
+_PLAIN = {
+    "MD5": "md5",
+    "SHA": "sha1",
+    "SHA1": "sha1",
+    "SHA256": "sha256",
+    "SHA384": "sha384",
+    "SHA512": "sha512",
+}
 _SALTED = {"SMD5": "md5", "SSHA": "sha1", "SSHA1": "sha1", "SSHA256": "sha256", "SSHA384": "sha384"}
 _SALTED |= {"SSHA512": "sha512"}
 _PBKDF2 = {"PBKDF2": "sha1", "PBKDF2-SHA1": "sha1", "PBKDF2-SHA256": "sha256", "PBKDF2-SHA512": "sha512"}
@@ -24,7 +34,7 @@ _COLON = re.compile(r"(?P<iterations>[0-9]+):(?P<both>[A-Za-z0-9+/]+=*)")
 
 
 def read(stored: str, parameters: Parameters) -> Check:
-    """Without a scheme, a known prefix stands bare in real files; clear text is nothing to be verified here."""
+    """Without a scheme, a known prefix stands bare in real files; clear text is nothing to verify."""
     match = _FORM.fullmatch(stored)
     if match is None:
         return bare(stored)
@@ -76,4 +86,11 @@ def _pbkdf2_check(name: str, value: str) -> Check:
             raise MalformedHash("a key of the wrong length")
     else:
         raise MalformedHash("not a PBKDF2 value")
-    return checks.pbkdf2_check(plain, digest=name, salt=salt, key=key, iterations=read_cost(match["iterations"]))
+    return checks.pbkdf2_check(
+        plain,
+        digest=name,
+        salt=salt,
+        key=key,
+        iterations=read_cost(match["iterations"]),
+        is_one_block=True,
+    )

@@ -18,7 +18,9 @@ _PBKDF2 = re.compile(
     r":pbkdf2:(?P<digest>[a-z0-9-]+):(?P<iterations>[0-9]+):(?P<length>[0-9]{1,4})"
     r":(?P<salt>[A-Za-z0-9+/]*=*):(?P<key>[A-Za-z0-9+/]+=*)"
 )
-_BCRYPT = re.compile(r":bcrypt:(?P<cost>[0-9]{1,2})\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})")
+_BCRYPT = re.compile(
+    r":bcrypt:(?P<cost>[0-9]{1,2})\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
+)
 
 
 def read(stored: str, parameters: Parameters) -> Check:

@@ -48,7 +48,7 @@ def bcrypt(stored: str, typed: Typed = plain) -> Check:
 
 
 def argon2(stored: str, typed: Typed = plain, *, allow_d: bool = False) -> Check:
-    """Argon2d leaks its secret to whoever shares the processor; it is refused unless the source is known for it."""
+    """Argon2d leaks to whoever shares the processor; it is refused unless the source is known for it."""
     match = _ARGON2.fullmatch(stored)
     if match is None:
         raise MalformedHash("not an Argon2 string")
@@ -110,6 +110,7 @@ def pbkdf2(stored: str, typed: Typed = plain, *, digests: dict[str, str] | None 
         salt=from_phc_base64(match["salt"]),
         key=key,
         iterations=read_cost(iterations),
+        is_one_block=costs.isdigit(),
     )
 
 

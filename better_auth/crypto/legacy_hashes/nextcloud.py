@@ -1,4 +1,4 @@
-"""ownCloud and Nextcloud: a number of the hasher before the hash, ``1|$2y$…``, ``2|$argon2i$…``, ``3|$argon2id$…``."""
+"""ownCloud and Nextcloud: a number before the hash, ``1|$2y$…``, ``2|$argon2i$…``, ``3|$argon2id$…``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside a hash: salt, costs, positions, the name of a pepper. Checked on the way in, packed into the row."""
+"""What stands beside a hash: salt, costs, position, the name of a pepper. Checked, packed into the row."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from better_auth.crypto.hash_limits import MalformedHash, read_cost
 from better_auth.crypto.legacy_hashes.encodings import decoded
 
 _MAX_TEXT = 512
+_SALT, _HASH = re.escape("{SALT}"), re.escape("{HASH}")
+# Other names for the same, as mappings of tables use them.
+_NAMES = {"salt_position": "position", "format": "position"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -22,12 +25,17 @@ class Parameters:
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = {name: value for name, value in values.items() if value is not None}
+        self._values: dict[str, Any] = {}
+        for name, value in values.items():
+            if value is not None and self._values.setdefault(_NAMES.get(name, name), value) != value:
+                raise MalformedHash("a parameter that stands there twice")
         self._unread = set(self._values)
+        self._supplied: dict[str, str] = {}
         for name, value in self._values.items():
             if not isinstance(name, str) or not isinstance(value, str | int):
                 raise MalformedHash("a parameter is neither text nor number")
-            if len(name) > _MAX_TEXT or len(str(value)) > _MAX_TEXT:
+            size = len(value) if isinstance(value, str) else value.bit_length()
+            if max(len(name), size) > _MAX_TEXT:
                 raise MalformedHash("a parameter is too long")
 
     @classmethod
@@ -54,10 +62,11 @@ class Parameters:
         return name in self._values
 
     def text(self, name: str, default: str | None = None) -> str:
+        """Text; a number, which a column may hold, as its digits."""
         value = self._read(name, default)
-        if not isinstance(value, str):
+        if isinstance(value, bool):
             raise MalformedHash("a parameter should be text")
-        return value
+        return str(value)
 
     def number(self, name: str, default: int | None = None) -> int:
         """A positive number, or its digits (a CSV knows no numbers)."""
@@ -92,13 +101,31 @@ class Parameters:
         how = self.choice(f"{name}_encoding", ENCODINGS, encoding)
         return decoded(self.text(name, default), how)
 
+    def unlaid(self, stored: str) -> str:
+        """The hash alone, where ``layout`` says that its salt stands in the same column (``{SALT}:{HASH}``).
+
+        The salt is then read as if it stood beside the hash.
+        """
+        if not self.has("layout"):
+            return stored
+        pattern = re.escape(self.text("layout"))
+        for field, shape in ((_SALT, "(?P<salt>.*)"), (_HASH, "(?P<hash>[A-Za-z0-9+/=_-]+)")):
+            if pattern.count(field) != 1 or self.has("salt"):
+                raise MalformedHash("a layout needs one {SALT} and one {HASH}, and no salt beside it")
+            pattern = pattern.replace(field, shape)
+        match = re.fullmatch(pattern, stored)
+        if match is None:
+            raise MalformedHash("not of the stated layout")
+        self._supplied["salt"] = match["salt"]
+        return match["hash"]
+
     def ensure_all_read(self) -> None:
         if self._unread:
             raise MalformedHash("a parameter that this format does not have")
 
     def _read(self, name: str, default: str | int | None) -> str | int:
         self._unread.discard(name)
-        value = self._values.get(name, default)
+        value: str | int | None = self._supplied.get(name, self._values.get(name, default))
         if value is None:
             raise MalformedHash("a parameter is missing")
         return value

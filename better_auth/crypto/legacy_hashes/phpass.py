@@ -1,4 +1,4 @@
-"""phpass (``$P$``, phpBB's ``$H$``) and Drupal 7's form of it (``$S$``, and ``U$S$``, ``U$P$`` over an old MD5)."""
+"""phpass (``$P$``, phpBB's ``$H$``) and Drupal 7's form (``$S$``; ``U$S$``, ``U$P$`` over an old MD5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from better_auth.crypto.legacy_hashes.typed import Typed, plain
 from better_auth.crypto.legacy_hashes.unix_crypt import ALPHABET, hash64
 
 _FORM = re.compile(
-    r"(?P<over_md5>U?)(?:\$(?P<kind>[PH])\$(?P<md5>[./0-9A-Za-z]{31})|\$S\$(?P<sha512>[./0-9A-Za-z]{52}))"
+    r"(?P<over_md5>U?)(?:\$(?P<kind>[PH])\$(?P<md5>[./0-9A-Za-z]{31})"
+    r"|\$S\$(?P<sha512>[./0-9A-Za-z]{52}))"
 )
 
 
@@ -22,7 +23,7 @@ def read(stored: str, parameters: Parameters) -> Check:
 
 
 def phpass(stored: str, typed: Typed = plain) -> Check:
-    """The count of rounds and the salt stand in the text. Source: phpass, Drupal 7 ``includes/password.inc``."""
+    """Rounds and salt stand in the text. Sources: phpass; Drupal 7, ``includes/password.inc``."""
     match = _FORM.fullmatch(stored)
     if match is None:
         raise MalformedHash("not a phpass hash")

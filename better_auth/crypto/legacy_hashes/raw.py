@@ -1,4 +1,4 @@
-"""What stands in one column while salt and costs stand in others, or only in the old code; and bcrypt in all its uses."""
+"""bcrypt in all its uses; and bare keys, whose salt and costs stand elsewhere or only in the old code."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def read_argon2(stored: str, parameters: Parameters) -> Check:
         typed,
         variant=variant,
         version=parameters.number("version", 19),
-        salt=parameters.octets("salt"),
         key=_key(stored, parameters),
+        salt=parameters.octets("salt"),
         memory=parameters.number("memory"),
         passes=parameters.number("passes"),
         parallelism=parameters.number("parallelism"),
@@ -60,8 +60,8 @@ def read_scrypt(stored: str, parameters: Parameters) -> Check:
         return modular.scrypt(stored, typed)
     return checks.scrypt_check(
         typed,
-        salt=parameters.octets("salt"),
         key=_key(stored, parameters),
+        salt=parameters.octets("salt"),
         work_factor=parameters.number("work_factor", 16_384),
         block_size=parameters.number("block_size", 8),
         parallelism=parameters.number("parallelism", 1),
@@ -76,13 +76,15 @@ def read_pbkdf2(stored: str, parameters: Parameters) -> Check:
     return checks.pbkdf2_check(
         typed,
         digest=digest_name(parameters.text("digest")),
-        salt=parameters.octets("salt"),
         key=_key(stored, parameters),
+        salt=parameters.octets("salt"),
         iterations=parameters.number("iterations"),
     )
 
 
 def _key(stored: str, parameters: Parameters) -> bytes:
+    """Read before the salt, which ``layout`` may find in the same text."""
+    stored = parameters.unlaid(stored)
     encoding = parameters.choice("encoding", _ENCODINGS, "hex")
     # Base64 that has lost its padding may have lost some of its key.
     return from_base64(stored, is_padded=True) if encoding == "base64" else decoded(stored, encoding)

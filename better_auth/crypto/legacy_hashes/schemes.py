@@ -28,16 +28,16 @@ _BARE_HEX = re.compile(r"[0-9a-fA-F]{32,128}")
 _BETTER_AUTH = re.compile(r"[0-9a-f]{32}:[0-9a-f]{128}")
 
 
-def from_legacy(scheme: str, hash: str, params: Mapping[str, Any]) -> str:  # noqa: A002
+def from_legacy(scheme: str, hash: str, params: Mapping[str, Any]) -> str:
     """The Django encoding of another system's hash, which is kept byte for byte inside.
 
     ``scheme`` names what ``hash`` is (docs/migration/hashes.md), ``params`` what stands beside it;
-    ``params["allow_empty"]`` lets a hash of the empty password pass. Reads the text, computes a digest or a few
-    at most, and so may be called for a million rows.
+    ``params["allow_empty"]`` lets a hash of the empty password pass. Reads the text, computes a digest or a
+    few at most, and so may be called for a million rows.
 
-    Raises ``MalformedHash`` (also for parameters that are missing or unknown), ``HashTooCostly``, and of the
-    former the kinds ``UnknownAlgorithm``, ``AmbiguousHash``, ``EmptyPasswordHash``; each has a fixed ``reason``,
-    and none quotes the hash.
+    Raises ``MalformedHash`` (also for parameters that are missing or unknown), ``HashTooCostly``, and of
+    the former the kinds ``UnknownAlgorithm``, ``AmbiguousHash``, ``EmptyPasswordHash``; each has a fixed
+    ``reason``, and none quotes the hash.
     """
     encode = _SCHEMES.get(scheme)
     if encode is None:
@@ -68,9 +68,11 @@ def _vendor(hasher: type[LegacyHasher], translate: vendors.Translator) -> Encode
 
 
 def _with_fixed(params: Values, fixed: Values) -> Values:
-    if set(params) & set(fixed):
-        raise MalformedHash("a parameter that this format does not have")
-    return {**fixed, **params}
+    """A mapping may say once more what the scheme says, but nothing else."""
+    for name in set(params) & set(fixed):
+        if str(params[name]).lower() not in (fixed[name], "none"):
+            raise MalformedHash("a parameter that contradicts the scheme")
+    return {**params, **fixed}
 
 
 def _prefixes(table: Mapping[str, Encoder]) -> Encoder:
@@ -86,7 +88,7 @@ def _prefixes(table: Mapping[str, Encoder]) -> Encoder:
 
 
 def _django(stored: str, params: Values) -> str:
-    """What any hasher of Django's wrote, the removed ones too: unsalted digests stand as bare hex, or after ``$$``."""
+    """What any hasher of Django's wrote, removed ones too: unsalted digests are bare hex or follow ``$$``."""
     allow_empty = _flag_alone(params)
     if _DJANGO_DIGEST.fullmatch(stored):
         if not allow_empty and _is_of_empty_password(stored):
@@ -151,30 +153,39 @@ _BCRYPT_SHA256 = _family(hashers.PasslibBcryptSha256)
 
 _PHC = {"$argon2": _ARGON2, "$scrypt$": _SCRYPT, "$pbkdf2": _PBKDF2}
 _CRYPTS = {"$1$": _CRYPT, "$apr1$": _CRYPT, "$5$": _CRYPT, "$6$": _CRYPT}
-_PHPASSES = {prefix: _PHPASS for prefix in ("$P$", "$H$", "$S$", "U$S$", "U$P$")}
-_PASSLIB = {"$2": _BCRYPT, "$bcrypt-sha256$": _BCRYPT_SHA256, **_PHC, **_CRYPTS, "$P$": _PHPASS, "$H$": _PHPASS}
+_PHPASSES = dict.fromkeys(("$P$", "$H$", "$S$", "U$S$", "U$P$"), _PHPASS)
+_PASSLIB = {
+    "$2": _BCRYPT,
+    "$bcrypt-sha256$": _BCRYPT_SHA256,
+    **_PHC,
+    **_CRYPTS,
+    "$P$": _PHPASS,
+    "$H$": _PHPASS,
+}
 _KNOWN_PREFIXES = _prefixes(
     {
-        **{prefix: _django for prefix in _DJANGO_PREFIXES},
+        **dict.fromkeys(_DJANGO_PREFIXES, _django),
         **_PASSLIB,
         **_PHPASSES,
         "$wp$": _WORDPRESS,
         "$fbscrypt$": _FIREBASE,
         "$f_scrypt$": _FIREBASE,
-        **{
-            prefix: _KRATOS
-            for prefix in ("$firescrypt$", "$md5-crypt$", "$sha256-crypt$", "$sha512-crypt$", "$hmac-", "$md5$pf=")
-        },
+        **dict.fromkeys(
+            ("$firescrypt$", "$md5-crypt$", "$sha256-crypt$", "$sha512-crypt$", "$hmac-", "$md5$pf="), _KRATOS
+        ),
         "{": _LDAP,
         "scrypt:": _WERKZEUG,
         "pbkdf2:": _WERKZEUG,
-        **{prefix: _MEDIAWIKI for prefix in (":A:", ":B:", ":pbkdf2:", ":bcrypt:", ":argon2:")},
-        **{prefix: _NEXTCLOUD for prefix in ("1|$2", "2|$argon2i$", "3|$argon2id$")},
+        **dict.fromkeys((":A:", ":B:", ":pbkdf2:", ":bcrypt:", ":argon2:"), _MEDIAWIKI),
+        **dict.fromkeys(("1|$2", "2|$argon2i$", "3|$argon2id$"), _NEXTCLOUD),
     }
 )
-# Django and old Werkzeug write md5$salt$hex for two things; NetBSD and Kratos $sha1$; Kratos means SHA-3 by these.
-_AMBIGUOUS_PREFIXES = ("md5$", "sha1$", "sha256$", "sha512$", "$md5$", "$sha1$", "$sha256$", "$sha512$")
-_AMBIGUOUS_PREFIXES += ("$pbkdf2-sha224$", "$pbkdf2-sha384$")
+# Django and old Werkzeug mean two things by md5$salt$hex, NetBSD and Kratos by $sha1$; Kratos means SHA-3 by
+# the last two.
+_AMBIGUOUS_PREFIXES = (
+    *("md5$", "sha1$", "sha256$", "sha512$", "$md5$", "$sha1$", "$sha256$", "$sha512$"),
+    *("$pbkdf2-sha224$", "$pbkdf2-sha384$"),
+)
 
 _SCHEMES: dict[str, Encoder] = {
     "auto": _auto,

@@ -33,7 +33,8 @@ def plain(password: str) -> bytes:
 
 
 def read_typed(parameters: Parameters) -> Typed:
-    """Reads ``password_encoding``, ``inner`` (``inner_encoding``: hex, base64, raw), ``pepper_env``, ``pepper_position``."""
+    """Reads ``password_encoding``, ``inner`` and ``inner_encoding`` (hex, base64, raw), ``pepper_env`` and
+    ``pepper_position``."""
     codec = _CODECS[parameters.choice("password_encoding", tuple(_CODECS), "utf8")]
     inner = digest_name(parameters.text("inner")) if parameters.has("inner") else None
     inner_encoding = parameters.choice("inner_encoding", ("hex", "base64", "raw"), "hex")
@@ -56,13 +57,13 @@ def environment_secret(variable: str) -> bytes:
     """A secret of the old system that is never stored with us. Raises ``PepperMissing``."""
     secret = os.environ.get(variable)
     if not secret:
-        logger.error("environment variable %s is not set: password hashes that need it can't be verified", variable)
+        logger.error("environment variable %s is not set: no hash that needs it can be verified", variable)
         raise PepperMissing(variable)
     return secret.encode()
 
 
 def digest_name(text: str) -> str:
-    """hashlib's name for a digest, written ``SHA-256``, ``sha256``, ``sha3_512``… Raises ``UnknownAlgorithm``."""
+    """hashlib's name for what is written ``SHA-256``, ``sha256``, ``sha3_512``… Or ``UnknownAlgorithm``."""
     name = text.lower().replace("_", "-").replace("/", "-")
     name = name.replace("sha-", "sha") if not name.startswith("sha3-") else name
     if name not in _DIGESTS or _DIGESTS[name] not in hashlib.algorithms_available:

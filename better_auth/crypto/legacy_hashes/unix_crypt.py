@@ -1,7 +1,7 @@
 """crypt(3): MD5 (``$1$``, Apache's ``$apr1$``), SHA-256 (``$5$``), SHA-512 (``$6$``), bcrypt (``$2…``).
 
-Sources: FreeBSD's crypt-md5, "Unix crypt using SHA-256 and SHA-512" (Drepper, 2008). The digests are hashlib's,
-only the mixing stands here.
+Sources: FreeBSD's crypt-md5; "Unix crypt using SHA-256 and SHA-512" (Drepper, 2008). The digests are
+hashlib's, only the mixing stands here.
 """
 
 from __future__ import annotations

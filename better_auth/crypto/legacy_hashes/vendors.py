@@ -12,7 +12,12 @@ from better_auth.crypto.legacy_hashes.parameters import Parameters
 Values = dict[str, Any]
 Translator = Callable[[Parameters], Values]
 
-_KEYCLOAK_DIGESTS = {"pbkdf2": "sha1", "pbkdf2-sha1": "sha1", "pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}
+_KEYCLOAK_DIGESTS = {
+    "pbkdf2": "sha1",
+    "pbkdf2-sha1": "sha1",
+    "pbkdf2-sha256": "sha256",
+    "pbkdf2-sha512": "sha512",
+}
 _FUSIONAUTH_DIGESTS = {
     "salted-pbkdf2-hmac-sha256": "sha256",
     "salted-pbkdf2-hmac-sha256-512": "sha256",
@@ -42,7 +47,7 @@ def by_algorithm(table: Mapping[str, Callable[[str, Any], str]]) -> Callable[[st
 
 
 def keycloak_pbkdf2(given: Parameters) -> Values:
-    """Of ``credentialData``: ``algorithm``, ``iterations``; of ``secretData``: ``salt``. Any length of key is right."""
+    """``algorithm`` and ``iterations`` of ``credentialData``, ``salt`` of ``secretData``."""
     digest = _KEYCLOAK_DIGESTS.get(given.text("algorithm"))
     if digest is None:
         raise UnknownAlgorithm("an algorithm of Keycloak's that is not known here")
@@ -56,7 +61,7 @@ def keycloak_pbkdf2(given: Parameters) -> Values:
 
 
 def keycloak_argon2(given: Parameters) -> Values:
-    """Of ``credentialData``: ``iterations``, ``memory``, ``parallelism``, ``type``, ``version``; ``salt``."""
+    """The same, and ``memory``, ``parallelism``, ``type``, ``version``."""
     given.text("algorithm")
     version = given.choice("version", ("1.0", "1.3"), "1.3")
     return {
@@ -72,7 +77,7 @@ def keycloak_argon2(given: Parameters) -> Values:
 
 
 def symfony(given: Parameters) -> Values:
-    """The message digest encoder: SHA-512, 5000 rounds, base64, ``password{salt}``; each of them may be stated."""
+    """The message digest encoder: SHA-512, 5000 rounds, base64, ``password{salt}``."""
     values: Values = {
         "digest": given.text("digest", "sha512"),
         "rounds": given.number("rounds", 5000),
@@ -85,8 +90,12 @@ def symfony(given: Parameters) -> Values:
 
 
 def discourse(given: Parameters) -> Values:
-    """``salt`` is the hex text itself; ``algorithm`` as in ``user_passwords``, or the 64 000 rounds of old."""
-    values = {"salt": given.text("salt"), "digest": "sha256", "iterations": given.number("iterations", 64_000)}
+    """``salt`` is the hex text itself; ``algorithm`` as in ``user_passwords``, or 64 000 rounds as of old."""
+    values = {
+        "salt": given.text("salt"),
+        "digest": "sha256",
+        "iterations": given.number("iterations", 64_000),
+    }
     if given.has("algorithm"):
         match = _DISCOURSE.fullmatch(given.text("algorithm"))
         if match is None:
@@ -165,6 +174,6 @@ def _gitea_costs(given: Parameters, default: str) -> list[int]:
 
 
 def _gitea_salt(given: Parameters) -> Values:
-    """Ten characters are the salt itself, everything longer is hex. Source: Gitea, ``modules/auth/password/hash``."""
+    """Ten characters are the salt itself, all else is hex. Source: Gitea, ``modules/auth/password/hash``."""
     salt = given.text("salt")
     return {"salt": salt, "salt_encoding": "utf8" if len(salt) == 10 else "hex"}

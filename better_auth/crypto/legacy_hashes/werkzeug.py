@@ -1,4 +1,4 @@
-"""Werkzeug (Flask): ``scrypt:N:r:p$salt$hex``, ``pbkdf2:digest:iterations$salt$hex``, and HMAC of old versions."""
+"""Werkzeug (Flask): ``scrypt:N:r:p$salt$hex``, ``pbkdf2:digest:iterations$salt$hex``, and HMAC of old."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from better_auth.crypto.legacy_hashes.parameters import Parameters
 from better_auth.crypto.legacy_hashes.typed import digest_name, plain
 
 _FORM = re.compile(r"(?P<method>[A-Za-z0-9_:-]{1,64})\$(?P<salt>[^$]*)\$(?P<key>[0-9a-f]+)")
+_SCRYPT_LENGTH = 64
 _HMACS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 
 
@@ -25,6 +26,8 @@ def read(stored: str, parameters: Parameters) -> Check:
     name, *costs = match["method"].split(":")
     salt, key = match["salt"].encode(), from_hex(match["key"])
     if name == "scrypt" and len(costs) == 3:
+        if len(key) != _SCRYPT_LENGTH:
+            raise MalformedHash("a key of the wrong length")
         work_factor, block_size, parallelism = map(read_cost, costs)
         return checks.scrypt_check(
             plain, salt=salt, key=key, work_factor=work_factor, block_size=block_size, parallelism=parallelism
@@ -32,7 +35,12 @@ def read(stored: str, parameters: Parameters) -> Check:
     if name == "pbkdf2" and len(costs) in (1, 2):
         iterations = read_cost(costs[1]) if len(costs) == 2 else parameters.number("iterations")
         return checks.pbkdf2_check(
-            plain, digest=digest_name(costs[0]), salt=salt, key=key, iterations=iterations
+            plain,
+            digest=digest_name(costs[0]),
+            salt=salt,
+            key=key,
+            iterations=iterations,
+            is_one_block=True,
         )
     if name in _HMACS and not costs:
         return _digest_check(name, salt, key)

@@ -1,4 +1,4 @@
-"""WordPress: phpass, since 6.8 bcrypt over a digest, plain bcrypt or Argon2 by plugins, MD5 of ancient times."""
+"""WordPress: phpass, since 6.8 bcrypt over a digest, bcrypt or Argon2 by plugins, MD5 of ancient times."""
 
 from __future__ import annotations
 
