@@ -125,10 +125,7 @@ def _insert_rows(arrivals: Sequence[Arrival], at: datetime) -> None:
 def _insert_profiles(arrivals: Sequence[Arrival], at: datetime) -> None:
     limit = host_users.password_length()
     newcomers = [
-        host_users.Newcomer(
-            one.email, _column(one.password, limit), one.id, one.host
-        )
-        for one in arrivals
+        host_users.Newcomer(one.email, _column(one.password, limit), one.id, one.host) for one in arrivals
     ]
     for one, key in zip(arrivals, host_users.insert_many(newcomers), strict=True):
         one.key = key

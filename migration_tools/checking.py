@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from better_auth.addresses import LONGEST_EMAIL, is_email
-from better_auth.crypto.hash_limits import HashTooCostly, MalformedHash, UnknownAlgorithm
+from better_auth.crypto.hash_limits import AmbiguousHash, HashTooCostly, MalformedHash, UnknownAlgorithm
 from better_auth.crypto.legacy_hashes import from_legacy
 from migration_tools.policy import Policy
 from migration_tools.providers import provider_of
@@ -129,8 +129,8 @@ def _password(user: LegacyUser, warnings: list[str]) -> tuple[bool, str | None]:
         return False, None
     try:
         return False, from_legacy(user.password.scheme, user.password.hash, user.password.params)
-    except UnknownAlgorithm:
-        warnings.append("unknown-hash")
+    except (AmbiguousHash, UnknownAlgorithm) as problem:
+        warnings.append(problem.reason)
         return True, None
     except (MalformedHash, HashTooCostly) as problem:
         raise Refused(problem.reason, f"scheme {user.password.scheme[:40]}") from None
