@@ -26,7 +26,7 @@ from better_auth.storage.records import has_user_row
 NO_PASSWORD = UNUSABLE_PASSWORD_PREFIX + "arrived-without-one"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ArrivingAccount:
     """``id``: of the row."""
 
@@ -38,7 +38,7 @@ class ArrivingAccount:
     scope: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ArrivingSession:
     """``token``: the one that the client has and goes on with."""
 

@@ -58,6 +58,40 @@ class Checked:
         return bool(self.columns["email_verified"])
 
 
+@dataclass(slots=True)
+class Keys:
+    """By what two records of one input can stand in each other's way."""
+
+    external_id: str
+    raw_email: str
+    email: str
+    folded: str
+    username: str | None
+    phone_number: str | None
+    identities: list[tuple[str, str]]
+    is_deleted: bool
+
+
+def keys_of(user: LegacyUser, policy: Policy) -> Keys:
+    """Raises ``Refused`` for a record that has no keys; whether it may come ``check`` tells."""
+    email, folded = _address(user, policy, [])
+    phone = user.phone_number
+    return Keys(
+        external_id=user.external_id,
+        raw_email=user.email or "",
+        email=email,
+        folded=folded,
+        username=user.username.lower() if user.username else None,
+        phone_number=phone if phone and E164.fullmatch(phone) else None,
+        identities=[_identity(one, policy) for one in user.accounts],
+        is_deleted=user.deleted_at is not None,
+    )
+
+
+def _identity(account: LegacyAccount, policy: Policy) -> tuple[str, str]:
+    return policy.providers.get(account.provider) or provider_of(account.provider), account.subject
+
+
 def check(user: LegacyUser, policy: Policy) -> Checked:
     """Raises ``Refused``."""
     warnings = list(user.warnings)
@@ -211,7 +245,7 @@ def _cut(text: str, limit: int, warning: str, warnings: list[str]) -> str:
 def _accounts(user: LegacyUser, policy: Policy, warnings: list[str]) -> tuple[LegacyAccount, ...]:
     found: dict[tuple[str, str], LegacyAccount] = {}
     for one in user.accounts:
-        provider = policy.providers.get(one.provider) or provider_of(one.provider)
+        provider, _ = _identity(one, policy)
         named = LegacyAccount(provider, one.subject, one.issuer, one.scope, one.created_at, one.tokens)
         found.setdefault((provider, one.subject), named)
     if len(found) < len(user.accounts):

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable
 
-from migration_tools.checking import Checked
+from migration_tools.checking import Checked, Keys
 
 FLUSH = 5000
-KINDS = ("email", "username", "phone", "identity")
-SPELLING, FORM = 1, 2
 
 TABLES = """
 CREATE TABLE ids (key INTEGER PRIMARY KEY, first INTEGER, many INTEGER DEFAULT 0);
@@ -46,14 +43,19 @@ class Duplicates:
         self._kinds: dict[int, int] = {}
         self._twice: set[int] = set()
 
-    def add(self, number: int, checked: Checked, *, is_coming: bool) -> None:
+    def add(self, number: int, keys: Keys, *, is_coming: bool) -> None:
         """``number``: of the record in the input; one that will not come takes nothing from the others."""
-        self._ids.append((self._key("id", checked.external_id), number))
+        salt = self._salt
+        self._ids.append((hash((salt, "id", keys.external_id)), number))
         if is_coming:
-            email = self._key("email", checked.folded)
-            raw, lower = self._key("", checked.raw_email.strip()), self._key("", checked.email)
-            self._emails.append((email, raw, lower))
-            self._others += [(key,) for key in self._other_keys(checked)]
+            raw, lower = hash((salt, "", keys.raw_email.strip())), hash((salt, "", keys.email))
+            self._emails.append((hash((salt, "email", keys.folded)), raw, lower))
+            if keys.username is not None:
+                self._others.append((self._key("username", keys.username),))
+            if keys.phone_number is not None:
+                self._others.append((self._key("phone", keys.phone_number),))
+            # One that stands twice in a record is no other's.
+            self._others += [(self._identity_key(*one),) for one in dict.fromkeys(keys.identities)]
         if len(self._ids) >= FLUSH:
             self._flush()
 
@@ -80,9 +82,10 @@ class Duplicates:
                 return ("duplicate-email", "email-case", "email-unicode")[kind]
         if not self._twice:
             return None
-        if "username" in checked.columns and self._username_key(checked) in self._twice:
+        username = checked.columns.get("username")
+        if username is not None and self._key("username", username) in self._twice:
             return "duplicate-username"
-        if any(key in self._twice for key in self._identity_keys(checked)):
+        if any(self._identity_key(one.provider, one.subject) in self._twice for one in checked.accounts):
             return "duplicate-identity"
         return None
 
@@ -90,19 +93,8 @@ class Duplicates:
         phone = checked.columns.get("phone_number")
         return bool(self._twice and phone) and self._key("phone", str(phone)) in self._twice
 
-    def _other_keys(self, checked: Checked) -> Iterable[int]:
-        if "username" in checked.columns:
-            yield self._username_key(checked)
-        if "phone_number" in checked.columns:
-            yield self._key("phone", checked.columns["phone_number"])
-        if checked.accounts:
-            yield from self._identity_keys(checked)
-
-    def _username_key(self, checked: Checked) -> int:
-        return self._key("username", checked.columns["username"])
-
-    def _identity_keys(self, checked: Checked) -> list[int]:
-        return [self._key("identity", f"{one.provider}\0{one.subject}") for one in checked.accounts]
+    def _identity_key(self, provider: str, subject: str) -> int:
+        return self._key("identity", f"{provider}\0{subject}")
 
     def _key(self, kind: str, text: str) -> int:
         return hash((self._salt, kind, text))

@@ -80,9 +80,15 @@ class MigrationRecord(models.Model):
     id = models.BigAutoField(primary_key=True)
     source = models.CharField(max_length=64)
     legacy_id = models.CharField(max_length=255, null=True, blank=True)
-    run = models.ForeignKey(MigrationRun, models.PROTECT, related_name="records")
+    # Their indexes stand below: a foreign key's own would come with a second one for LIKE.
+    run = models.ForeignKey(MigrationRun, models.PROTECT, related_name="records", db_index=False)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="migration_records"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="migration_records",
+        db_index=False,
     )
     user_public_id = models.CharField(max_length=255, blank=True, default="")
     state = models.CharField(max_length=16, choices=RecordState.choices)
@@ -104,7 +110,10 @@ class MigrationRecord(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "legacy_id"], name="migration_record_legacy_id"),
         ]
-        indexes = [models.Index(fields=["run", "outcome"], name="migration_record_outcome")]
+        indexes = [
+            models.Index(fields=["run", "outcome"], name="migration_record_outcome"),
+            models.Index(fields=["user"], name="migration_record_user"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source}:{self.legacy_id or self.place}"

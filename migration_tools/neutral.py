@@ -12,10 +12,10 @@ from typing import Any
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacyUser, Refused
 from migration_tools.values import moment_of, text_of, truth_of
 
-TEXTS = ("email", "name", "image", "username", "phone_number", "ban_reason")
-TRUTHS = ("email_verified", "phone_number_verified", "disabled", "is_staff", "is_superuser")
-MOMENTS = ("created_at", "updated_at", "ban_expires", "deleted_at")
-LISTS = ("roles", "groups")
+TEXTS = frozenset({"email", "name", "image", "username", "phone_number", "ban_reason"})
+TRUTHS = frozenset({"email_verified", "phone_number_verified", "disabled", "is_staff", "is_superuser"})
+MOMENTS = frozenset({"created_at", "updated_at", "ban_expires", "deleted_at"})
+LISTS = frozenset({"roles", "groups"})
 EXTRAS = ("totp", "recovery_codes", "passkeys")
 KNOWN = frozenset(
     {"external_id", "password", "accounts", "metadata", *TEXTS, *TRUTHS, *MOMENTS, *LISTS, *EXTRAS}
@@ -31,33 +31,27 @@ def user_from(row: Mapping[str, Any], zone: tzinfo | None = None) -> LegacyUser:
     if not isinstance(row, Mapping):
         raise Refused("invalid-record", "not an object")
     user = LegacyUser(external_id_of(row.get("external_id")))
-    get = row.get
-    for name in TEXTS:
-        value = get(name)
-        if value is not None:
+    for name, value in row.items():
+        if value is None:
+            continue
+        if name in TEXTS:
             setattr(user, name, text_of(value, name))
-    user.name = user.name or ""
-    for name in TRUTHS:
-        value = get(name)
-        if value is not None:
+        elif name in TRUTHS:
             setattr(user, name, truth_of(value, name))
-    for name in MOMENTS:
-        value = get(name)
-        if value is not None:
+        elif name in MOMENTS:
             setattr(user, name, moment_of(value, name, zone))
-    for name in LISTS:
-        value = get(name)
-        if value:
+        elif name in LISTS:
             setattr(user, name, tuple(_texts(value, name)))
-    _read_ways_in(user, row)
-    metadata = get("metadata")
-    if metadata is not None:
-        if not isinstance(metadata, Mapping):
-            raise Refused("invalid-value", "metadata is no object")
-        user.metadata = metadata
+        elif name == "password":
+            user.password = password_from(value)
+        elif name == "accounts":
+            user.accounts = _accounts(value)
+        elif name == "metadata":
+            user.metadata = _metadata(value)
+        elif name not in KNOWN:
+            user.warnings.append("unknown-field")
+    user.warnings[1:] = ()
     user.extra = {name: row[name] for name in EXTRAS if row.get(name)}
-    if not row.keys() <= KNOWN:
-        user.warnings.append("unknown-field")
     return user
 
 
@@ -71,14 +65,16 @@ def external_id_of(value: Any) -> str:
     return text
 
 
-def _read_ways_in(user: LegacyUser, row: Mapping[str, Any]) -> None:
-    password, accounts = row.get("password"), row.get("accounts")
-    if password is not None:
-        user.password = password_from(password)
-    if accounts:
-        if not isinstance(accounts, list | tuple):
-            raise Refused("invalid-value", "accounts is no list")
-        user.accounts = tuple(account_from(one) for one in accounts)
+def _accounts(value: Any) -> tuple[LegacyAccount, ...]:
+    if not isinstance(value, list | tuple):
+        raise Refused("invalid-value", "accounts is no list")
+    return tuple(account_from(one) for one in value)
+
+
+def _metadata(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Refused("invalid-value", "metadata is no object")
+    return value
 
 
 def password_from(value: Any) -> LegacyPassword | None:

@@ -49,7 +49,7 @@ FOLLOWERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """A record on its way: ``number`` counts from 1 in the input."""
 

@@ -95,7 +95,7 @@ class LegacyUser:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Read:
     """One step of a source: a user, or why there is none here.
 

@@ -5,11 +5,13 @@ A dry run does the same reading, checking and planning, and stops before the wri
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -17,20 +19,23 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from better_auth.events import observe
 from better_auth.users import EmailTaken
 from migration_tools import journal
-from migration_tools.checking import check
+from migration_tools.checking import check, keys_of
 from migration_tools.duplicates import Duplicates
+from migration_tools.lanes import Turn, in_lanes
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState
 from migration_tools.planning import Item, Outcome, Plan, Planner
 from migration_tools.policy import OnConflict, Policy
 from migration_tools.records import Read, Refused
 from migration_tools.sources.source import Source
-from migration_tools.target import Target
+from migration_tools.target import Target, analyze_tables
 from migration_tools.writing import Writer
 
 ATTEMPTS = 3
 # Between two signs of life of a run that only reads.
 LEASE_EVERY = 5000
+# A table that grew from nothing is planned for as if it were empty, and searched row by row.
+ANALYZED_AT = (2_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000)
 # Seconds to wait before each further try to reach the target that has gone away.
 PAUSES = (0.5, 1, 2, 4, 8)
 UNKNOWN_HASH = "unknown_hash"
@@ -123,7 +128,12 @@ class Migration:
             self._forget_attempts()
         journal.keep(run, lease, total=self.total)
         pen = Pen(planner, target, writer, run, lease)
-        for items in self._batches(position, self.done):
+        batches = self._batches(position, self.done)
+        if self.jobs > 1 and connection.vendor == "postgresql":
+            for _ in in_lanes(self.jobs, batches, partial(self._write_beside_others, pen)):
+                pass
+            return
+        for items in batches:
             stop = self._write(pen, items)
             if stop:
                 raise stop
@@ -138,11 +148,12 @@ class Migration:
         duplicates = Duplicates()
         expected = self.source.total() if self.selection == Selection() else self.selection.limit
         number = 0
-        for number, item in enumerate(self.items("", 0), start=1):
-            checked = item.checked
-            if checked is not None:
-                is_coming = not checked.is_deleted or self.policy.bring_deleted
-                duplicates.add(number, checked, is_coming=is_coming)
+        for number, read in enumerate(self._selected("", 0), start=1):
+            if read.user is not None:
+                with suppress(Refused):
+                    keys = keys_of(read.user, self.policy)
+                    is_coming = not keys.is_deleted or self.policy.bring_deleted
+                    duplicates.add(number, keys, is_coming=is_coming)
             if number % LEASE_EVERY == 0:
                 sign_of_life()
                 self.tell(Progress("checking", number, expected, Counter()))
@@ -189,6 +200,19 @@ class Migration:
             return True
         return self.is_strict and plan.outcome in (Outcome.CONFLICT, Outcome.INVALID, Outcome.FAILED)
 
+    def _write_beside_others(self, pen: Pen, items: list[Item], turn: Turn) -> None:
+        """Plan and write while earlier batches do, commit behind them; what goes wrong is done again then."""
+        plans, stop = self._plan(pen.planner, pen.target, items)
+        if plans:
+            try:
+                self._commit(pen, plans, turn)
+            except (IntegrityError, EmailTaken, OperationalError, InterfaceError):
+                turn.wait()
+                stop = self._write(pen, items)
+        turn.wait()
+        if stop:
+            raise stop
+
     def _write(self, pen: Pen, items: list[Item]) -> Stopped | None:
         """One transaction. Where somebody was quicker, planned anew; in the end record by record."""
         for _ in range(ATTEMPTS):
@@ -227,18 +251,27 @@ class Migration:
                         self._count(plans)
                         return
 
-    def _commit(self, pen: Pen, plans: list[Plan]) -> None:
-        counts = self.counts + _counted(plans)
-        done, checkpoint = self.done + len(plans), plans[-1].item.position
+    def _commit(self, pen: Pen, plans: list[Plan], turn: Turn | None = None) -> None:
         with transaction.atomic():
             _hasten()
-            # First of all: whoever has lost the lease waits here, and then writes nothing.
-            journal.keep(pen.run, pen.lease, checkpoint=checkpoint, done=done, counts=dict(counts))
             pen.writer.write(plans)
+            if turn:
+                turn.wait()
+            # Last of all: whoever has lost the lease undoes what is written here.
+            journal.keep(
+                pen.run,
+                pen.lease,
+                checkpoint=plans[-1].item.position,
+                done=self.done + len(plans),
+                counts=dict(self.counts + _counted(plans)),
+            )
         created = sum(plan.outcome is Outcome.CREATED for plan in plans)
         if created:
             observe("migrated_users", self.name, value=created)
+        before = self.done
         self._count(plans)
+        if any(before < size <= self.done for size in ANALYZED_AT):
+            analyze_tables()
 
     def _count(self, plans: list[Plan]) -> None:
         self.counts += _counted(plans)
@@ -246,6 +279,19 @@ class Migration:
         for plan in plans:
             self.listen(plan)
         self.tell(Progress("writing", self.done, self.total, self.counts))
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """A run makes many small objects and no cycles worth looking for at each thousand of them."""
+    former = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*former)
+        gc.unfreeze()
 
 
 def _hasten() -> None:

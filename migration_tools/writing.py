@@ -155,6 +155,9 @@ class Writer:
         if record is None:
             raise users.EmailTaken("the user is gone")  # planned anew, as any other race
         users.lock(record)
+        record = users.get(record)
+        if not (record.email == person.email and record.email_verified == person.email_verified):
+            raise users.EmailTaken("the user has changed")  # whether they may be joined is to be asked again
         changes = _changes(plan)
         former = {
             "columns": _columns_of(person, [*changes, "updated_at"]) if changes else {},

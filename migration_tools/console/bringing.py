@@ -20,7 +20,7 @@ from migration_tools.models import MigrationRecord, MigrationRun, RunState
 from migration_tools.planning import Outcome, Plan
 from migration_tools.progress import Display
 from migration_tools.reports import Report
-from migration_tools.runner import UNKNOWN_HASH, Migration, Progress, Stopped
+from migration_tools.runner import UNKNOWN_HASH, Migration, Progress, Stopped, seldom_collected
 from migration_tools.sources.source import SourceFault
 from migration_tools.target import count_users, ensure_possible
 
@@ -48,7 +48,8 @@ def rehearse(terminal: Terminal, job: Job) -> Exit:
     with Display(terminal.out) as display:
         migration.tell = _shown_on(display, "planning")
         try:
-            migration.rehearse()
+            with seldom_collected():
+                migration.rehearse()
         finally:
             _close(report, job, migration, {"mode": "dry-run"})
     _summarise(terminal, migration, reasons, would=True)
@@ -72,7 +73,8 @@ def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
     with Display(terminal.out) as display, _resumable(run, lease):
         migration.tell = _shown_on(display, "writing")
         try:
-            migration.run(run, lease)
+            with seldom_collected():
+                migration.run(run, lease)
         finally:
             _close(report, job, migration, {"mode": "run", "run": run.pk})
         with transaction.atomic():
