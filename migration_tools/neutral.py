@@ -28,7 +28,7 @@ def user_from(row: Mapping[str, Any], zone: tzinfo | None = None) -> LegacyUser:
 
     What is unknown is a warning, not a fault: a misspelt name should be seen, and lose nobody.
     """
-    if not isinstance(row, Mapping):
+    if type(row) is not dict and not isinstance(row, Mapping):
         raise Refused("invalid-record", "not an object")
     user = LegacyUser(external_id_of(row.get("external_id")))
     for name, value in row.items():
@@ -79,7 +79,7 @@ def _metadata(value: Any) -> Mapping[str, Any]:
 
 def password_from(value: Any) -> LegacyPassword | None:
     """``{"scheme": …, "hash": …}`` with what else the scheme needs, or None where there is no hash."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise Refused("invalid-value", "password is no object with scheme and hash")
     scheme, stored = value.get("scheme"), value.get("hash")
     if stored is None or stored == "":

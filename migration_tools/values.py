@@ -23,6 +23,8 @@ def text_of(value: Any, name: str) -> str | None:
     """Text, or None for nothing. Numbers are written out; NUL and lone surrogates can't be stored."""
     if value is None:
         return None
+    if type(value) is str and value.isascii() and "\0" not in value:  # nearly always
+        return value
     if isinstance(value, bool | dict | list):
         raise Refused("invalid-value", f"{name} is no text")
     if isinstance(value, bytes | bytearray | memoryview):
@@ -77,7 +79,8 @@ def moment_of(value: Any, name: str, zone: tzinfo | None = None) -> datetime | N
         text = value.strip()
         if text.startswith(ZERO_DATE):
             return None
-        value = float(text) if NUMBER.fullmatch(text) else _parsed(text, name)
+        # A date has its first hyphen or colon here, and a number none.
+        value = float(text) if text[4:5] not in ("-", ":") and NUMBER.fullmatch(text) else _parsed(text, name)
     if isinstance(value, bool) or not isinstance(value, int | float | datetime | date):
         raise Refused("invalid-time", f"{name} is no time")
     if isinstance(value, int | float):
@@ -107,6 +110,8 @@ def _placed(moment: datetime, name: str, zone: tzinfo | None) -> datetime:
         if zone is None:
             raise Refused("time-without-zone", f"{name} has no time zone: state it in the mapping (zone)")
         moment = moment.replace(tzinfo=zone)
+    if moment.tzinfo is UTC:
+        return _milliseconds(moment) if moment.microsecond else moment
     try:
         return _milliseconds(moment.astimezone(UTC))
     except (OverflowError, ValueError):

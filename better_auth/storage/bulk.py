@@ -91,6 +91,8 @@ def _fields(model: type[Model]) -> list[Any]:
 
 
 def _preparation(field: Any, connection: Any) -> Callable[[Any], Any] | None:
+    if field.is_relation:  # it holds what it points to
+        return _preparation(field.target_field, connection)
     if isinstance(field, JSONField) and field.encoder is None:
         return _json
     is_postgresql = connection.vendor == "postgresql"
