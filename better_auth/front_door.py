@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -103,7 +103,7 @@ class Rendered:
     due_at: datetime
     over_at: datetime
     claims: Claims | None = None
-    jwt: tuple[str, float] = ("", 0.0)
+    jwt: tuple[str, float] = field(default=("", 0.0), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,8 @@ def _remembered(caller: Caller, plan: Plan, route: Route, may_wait: bool) -> Sho
     if until <= now or not sessions.use(entry.session, now):
         return None
     found = (entry.session, entry.user)
-    if (plan.announces_jwt or route.mints) and not _signs_at_once(rendered):
+    signs = route.mints or (plan.announces_jwt and rendered.jwt[1] <= time.monotonic())
+    if signs and not _signs_at_once(rendered):
         return _show_unhurriedly(rendered, found, caller, plan, route) if may_wait else None
     observe("token_cache_hit")
     return _show(rendered, found, caller, plan, route)
