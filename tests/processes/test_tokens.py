@@ -76,10 +76,9 @@ def age_keys(server: RunningServer, **age: float) -> None:
     for kid, signs_from, expires_at in server.database.rows(
         "SELECT id, signs_from, expires_at FROM better_auth_jwks"
     ):
-        moved = [_moment(one) - by for one in (signs_from, expires_at)]
-        stored = [
-            one.replace(tzinfo=None).isoformat(" ") if server.database.is_sqlite else one for one in moved
-        ]
+        stored: list[Any] = [_moment(one) - by for one in (signs_from, expires_at)]
+        if server.database.is_sqlite:
+            stored = [one.replace(tzinfo=None).isoformat(" ") for one in stored]
         server.database.rows(
             "UPDATE better_auth_jwks SET signs_from = %s, expires_at = %s WHERE id = %s", *stored, kid
         )
@@ -97,9 +96,8 @@ def test_many_first_requests_make_one_key() -> None:
         answers = fresh.at_once(calls)
         assert {one.status for one in answers} == {200}
         (kid,) = keys_of(fresh)
-        minted = [
-            one.json["token"] for call, one in zip(calls, answers, strict=True) if call.path == "/token"
-        ]
+        pairs = zip(calls, answers, strict=True)
+        minted = [one.json["token"] for call, one in pairs if call.path == "/token"]
         announced = [one.headers["set-auth-jwt"] for one in answers if "set-auth-jwt" in one.headers]
         assert len(announced) == 10
         assert {kid_of(token) for token in [*minted, *announced]} == {kid}
