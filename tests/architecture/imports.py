@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "metrics",
                 "middleware",
                 "signals",
+                "simplejwt",
                 "urls",
                 "websocket",
                 "well_known",

@@ -28,16 +28,17 @@ def authenticate(credentials: Credentials) -> Principal | None:
         return None
     if not credentials.any_audience and not access_tokens.is_for(claims, access_tokens.audience()):
         raise InvalidBearer
-    user = _user_of(claims)
-    if user is None or user.is_shut_out(clock.now()):
+    user = find_owner(claims)
+    if user is None:
         raise InvalidBearer
     return Principal(user, None, AuthMethod.JWT, claims=claims)
 
 
-def _user_of(claims: Claims) -> UserRecord | None:
-    """Whom the token is about, as long as the session that it names, if any, is living."""
+def find_owner(claims: Claims) -> UserRecord | None:
+    """Whom verified claims are about, unless they are shut out, or the session that is named is over."""
     session_id = claims.get("sid")
     if session_id is None:
-        return users.find_remembered(claims["sub"])
+        user = users.find_remembered(claims["sub"])
+        return None if user is None or user.is_shut_out(clock.now()) else user
     found = sessions.find_living_by_id(str(session_id))
     return found[1] if found and found[1].id == claims["sub"] else None
