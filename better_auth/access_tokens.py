@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from django.core.signals import setting_changed
 
 from better_auth import clock, signing_keys
 from better_auth.conf import auth_settings
@@ -226,3 +227,11 @@ def _tag(body: str) -> str:
 @lru_cache(maxsize=4)
 def _tag_key(secret: str) -> bytes:
     return derive_key(secret, "access-token")
+
+
+def _setting_changed(*, setting: str, **kwargs: object) -> None:
+    if setting == "BETTER_AUTH":
+        forget()
+
+
+setting_changed.connect(_setting_changed, dispatch_uid="better_auth.access_tokens")

@@ -38,6 +38,8 @@ STALE_SECONDS = 300
 # A key that we don't know may have been made just now, by another process; but who sends nonsense must not
 # make us ask for each token.
 UNKNOWN_KEY_PAUSE_SECONDS = 2.0
+# What fails behind a request is not tried again at the very next one.
+PAUSE_SECONDS = 1.0
 FIRST = "first"
 KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 LONGEST_HEADER = 512
@@ -136,28 +138,30 @@ def replace_all() -> None:
 
 def forget() -> None:
     """Read the keys anew when they are next needed."""
-    global _kept
-    _kept = None
+    global _kept, _looked_after_at
+    _kept, _looked_after_at = None, float("-inf")
 
 
 def behind(act: Callable[[], object]) -> None:
     """Run ``act`` beside the requests, in a thread with connections of its own."""
+    name = "better-auth-signing-keys"
+    threading.Thread(target=run_safely, args=(act,), name=name, daemon=True).start()
 
-    def run() -> None:
-        try:
-            act()
-        except Exception as fault:  # whatever fails there is tried again; the keys in memory serve meanwhile
-            logger.error("the signing keys could not be looked after: %s", type(fault).__name__)
-        finally:
-            close_old_connections()
 
-    threading.Thread(target=run, name="better-auth-signing-keys", daemon=True).start()
+def run_safely(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception as fault:  # whatever fails there is tried again; the keys in memory serve meanwhile
+        logger.error("the signing keys could not be looked after: %s", type(fault).__name__)
+    finally:
+        close_old_connections()
 
 
 _kept: KeyRing | None = None
 _loading = threading.RLock()
 _looking_after = threading.Lock()
 _asked_for_unknown_at = float("-inf")
+_looked_after_at = float("-inf")
 
 
 def _ring(*, for_signing: bool) -> KeyRing:
@@ -175,6 +179,7 @@ def _ring(*, for_signing: bool) -> KeyRing:
             if ring is None or (for_signing and not _can_sign(ring)):
                 raise
             logger.warning("the signing keys could not be read anew; those in memory serve")
+            ring.loaded_at = time.monotonic() - FRESH_SECONDS  # from now on they are sought behind requests
             return ring
 
 
@@ -203,8 +208,11 @@ def _look_after(ring: KeyRing) -> None:
     """What is old is read anew and what is due is replaced, behind the request, by one thread at a time."""
     if ring.age() <= FRESH_SECONDS and not _is_due(ring.newest, clock.now()):
         return
-    if not _looking_after.acquire(blocking=False):
+    global _looked_after_at
+    now = time.monotonic()
+    if now - _looked_after_at < PAUSE_SECONDS or not _looking_after.acquire(blocking=False):
         return
+    _looked_after_at = now
 
     def act() -> None:
         try:

@@ -159,7 +159,7 @@ def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
 @pytest.fixture(autouse=True)
 def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A thread would not see what a test has not committed.
-    monkeypatch.setattr(signing_keys, "behind", lambda act: act())
+    monkeypatch.setattr(signing_keys, "behind", signing_keys.run_safely)
     yield
     local.clear()
     signing_keys.forget()
