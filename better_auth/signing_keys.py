@@ -187,7 +187,7 @@ def _load(*, for_signing: bool) -> KeyRing:
     """Read the keys, and where none can sign, make one that signs at once."""
     ring = _read()
     if for_signing and not _can_sign(ring):
-        _create(replaces=_newest_id(), signs_from=clock.now(), reason="first")
+        _create(replaces=ring.last_id, signs_from=clock.now(), reason="first")
         ring = _read()
     return _keep(ring)
 
@@ -273,7 +273,9 @@ def _rotate(*, only_if_due: bool) -> bool:
     if only_if_due and not (_is_due(newest, now) or not _can_sign(ring)):
         return False
     signs_from = now + _lead() if ring.signing_key(now) is not None else now
-    made = _create(replaces=_newest_id(), signs_from=signs_from, reason="due" if only_if_due else "asked for")
+    # The key that was found to be the last, not that which is the last by now: of those who found it so one
+    # makes the next.
+    made = _create(replaces=ring.last_id, signs_from=signs_from, reason="due" if only_if_due else "asked for")
     forget()
     return made
 
@@ -284,10 +286,6 @@ def _is_due(newest: HeldKey | None, now: datetime) -> bool:
         return False
     is_ending = newest.expires_at - _lead() <= now
     return is_ending or newest.algorithm != auth_settings.jwt.algorithm or newest.signer is None
-
-
-def _newest_id() -> str | None:
-    return SigningKey.objects.order_by("-signs_from", "-id").values_list("pk", flat=True).first()
 
 
 def _create(*, replaces: str | None, signs_from: datetime, reason: str) -> bool:

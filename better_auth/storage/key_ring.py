@@ -69,10 +69,11 @@ class HeldKey:
 
 
 class KeyRing:
-    """``loaded_at``: of ``time.monotonic()``."""
+    """``loaded_at``: of ``time.monotonic()``; ``last_id``: of the newest row that there was, usable or not."""
 
-    def __init__(self, keys: Sequence[HeldKey]) -> None:
+    def __init__(self, keys: Sequence[HeldKey], *, last_id: str | None = None) -> None:
         self.loaded_at = time.monotonic()
+        self.last_id = last_id
         self.keys = sorted(keys, key=lambda key: (key.signs_from, key.kid), reverse=True)
         self.by_header = {key.header: key for key in self.keys}
         self.by_kid = {key.kid: key for key in self.keys}
@@ -104,10 +105,12 @@ def published(algorithm: Algorithm, members: Mapping[str, Any], kid: str) -> dic
 
 def read_ring(*, secret: str, at: datetime, grace: timedelta) -> KeyRing:
     """All keys that still verify. One that can't be read is passed over, and said so."""
-    held = []
-    for row in SigningKey.objects.filter(expires_at__gt=at - grace):
+    held, rows = [], list(SigningKey.objects.order_by("-signs_from", "-id"))
+    for row in rows:
+        if row.expires_at <= at - grace:
+            continue
         try:
             held.append(HeldKey(row, secret=secret))
         except UnusableKey as fault:
             logger.error("signing key %s is passed over: %s", row.id, fault)
-    return KeyRing(held)
+    return KeyRing(held, last_id=rows[0].id if rows else None)

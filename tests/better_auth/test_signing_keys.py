@@ -119,6 +119,14 @@ class TestRotation:
         assert signing_keys.rotate()
         assert SigningKey.objects.count() == 3
 
+    def test_of_two_who_find_it_due_one_makes_the_next(self, monkeypatch: Any) -> None:
+        token_about()
+        found = signing_keys._read()
+        assert signing_keys.rotate()
+        monkeypatch.setattr(signing_keys, "_read", lambda: found)  # as another process has seen it before
+        assert not signing_keys.rotate()
+        assert SigningKey.objects.count() == 2
+
     def test_it_is_due_near_the_end_of_its_90_days(self, frozen_time: FrozenTime) -> None:
         token_about()
         assert not signing_keys.rotate_if_due()
