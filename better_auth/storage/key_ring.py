@@ -69,7 +69,7 @@ class HeldKey:
 
 
 class KeyRing:
-    """``loaded_at``: of ``time.monotonic()``; ``last_id``: of the newest row that there was, usable or not."""
+    """``loaded_at``: of ``time.monotonic()``; ``last_id``: of the newest row, usable or not."""
 
     def __init__(self, keys: Sequence[HeldKey], *, last_id: str | None = None) -> None:
         self.loaded_at = time.monotonic()
