@@ -13,13 +13,15 @@ from typing import Any
 import jwt
 import orjson
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from better_auth import access_tokens, clock, signing_keys
-from better_auth.authentication.credentials import Credentials, InvalidBearer
+from better_auth.authentication.credentials import BearerEnded, Credentials, InvalidBearer
 from better_auth.authentication.pipeline import authenticate
 from better_auth.crypto import jws
 from better_auth.crypto.jose import InvalidToken, base64url_encode
 from better_auth.crypto.signing import sign_raw
+from better_auth.features.email_verification import links
 from better_auth.storage.records import UserRecord
 from tests.conftest import FrozenTime
 
@@ -48,14 +50,10 @@ def with_header(header: Any, token: str) -> str:
 
 
 def kid() -> str:
-    return signing_keys.signer().header.decode() and str(
-        signing_keys.read_header(signing_keys.signer().header.decode())["kid"]
-    )
+    return str(signing_keys.read_header(signing_keys.signer().header.decode())["kid"])
 
 
 def public_pem() -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     key: Any = signing_keys.signer().key
     return bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
@@ -301,8 +299,6 @@ class TestOpaque:
 
 def test_tokens_of_other_purposes_are_no_access_tokens(make_user: Callable[..., UserRecord]) -> None:
     """D10: the verification token of a mail, a signed cookie, a refresh token."""
-    from better_auth.features.email_verification import links
-
     user = make_user()
     secret = "0123456789abcdefghijklmnopqrstuvwxyzABCD"
     others = [
@@ -312,6 +308,5 @@ def test_tokens_of_other_purposes_are_no_access_tokens(make_user: Callable[..., 
         base64.b64encode(b"{}").decode(),
     ]
     for token in others:
-        with pytest.raises(Exception, match=r".*") as refusal:
+        with pytest.raises((InvalidBearer, BearerEnded)):
             authenticate(Credentials(bearer=token))
-        assert refusal.value.__class__.__name__ in ("InvalidBearer", "BearerEnded")

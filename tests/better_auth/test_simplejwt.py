@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+import orjson
 import pytest
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.test import APIRequestFactory
@@ -13,7 +14,7 @@ from rest_framework_simplejwt import authentication, tokens
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 
-from better_auth import access_tokens, users
+from better_auth import access_tokens, clock, users
 from better_auth.simplejwt import AccessToken
 from better_auth.storage.records import UserRecord
 from tests.conftest import ApiClient, FrozenTime
@@ -92,10 +93,6 @@ def test_time_ends_it(ann: UserRecord, frozen_time: FrozenTime) -> None:
 
 @pytest.mark.parametrize("audience", ["somebody else", ["a", "b"], None])
 def test_a_token_for_somebody_else_is_refused(ann: UserRecord, audience: Any) -> None:
-    import orjson
-
-    from better_auth import clock
-
     now = clock.epoch_ms(clock.now()) // 1000
     claims = {"iat": now, "sub": ann.id, "exp": now + 60, "iss": access_tokens.issuer(), "aud": audience}
     with pytest.raises(TokenError):

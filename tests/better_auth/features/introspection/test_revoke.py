@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +83,5 @@ def test_twice_is_once(browser: ApiClient, holder: ApiClient, ann: UserRecord) -
 
 @pytest.mark.parametrize("body", [{}, {"token": 1}, {"token": None}, [], None])
 def test_bad_bodies_are_400(holder: ApiClient, db: None, body: Any) -> None:
-    import json
-
     answer = holder.api("POST", "/revoke", json.dumps(body), content_type="application/json")
     assert answer.status_code == 400

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from jwt import PyJWKSet
 
-from better_auth import clock, users
+from better_auth import clock, signing_keys, users
 from better_auth.models import SigningKey
 from better_auth.storage.records import SessionRecord, UserRecord
 from tests.conftest import ApiClient, FrozenTime
@@ -144,16 +144,12 @@ class TestKeySet:
         for algorithm in ("EdDSA", "ES256", "RS256"):
             configure(JWT={"ALGORITHM": algorithm, "PUBLISH_AHEAD": 0})
             browser.sign_up(f"{algorithm}@example.com")
-            from better_auth import signing_keys
-
             signing_keys.rotate()
         keys = browser.api("GET", "/jwks").json()["keys"]
         assert {key["kty"] for key in keys} == {"OKP", "EC", "RSA"}
         assert not any({"d", "p", "q", "dp", "dq", "qi"} & key.keys() for key in keys)
 
     def test_tokens_of_before_a_rotation_verify(self, browser: ApiClient, frozen_time: FrozenTime) -> None:
-        from better_auth import signing_keys
-
         browser.sign_up()
         before = token_of(browser)
         signing_keys.rotate()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from better_auth import access_tokens, refresh_tokens, sessions, users
+from better_auth.events import Client
 from better_auth.models import AuditEntry, RefreshToken, Session
+from better_auth.sign_in import SignInChallenge
+from better_auth.storage import counters
 from better_auth.storage.records import UserRecord
 from tests.conftest import PASSWORD, ApiClient, FrozenTime
 
@@ -27,7 +31,6 @@ def program(new_browser: Callable[..., ApiClient], db: None) -> ApiClient:
     """A client without cookies and without an origin."""
     client = new_browser()
     client.defaults.pop("HTTP_ORIGIN", None)
-    client.headers = {} if hasattr(client, "headers") else None  # type: ignore[attr-defined]
     return client
 
 
@@ -73,6 +76,23 @@ class TestGrants:
         answer = program.api("POST", "/token", form, content_type="application/x-www-form-urlencoded")
         assert answer.status_code == 200, answer.content
 
+    def test_a_session_shown_as_a_bearer_does_too(
+        self, browser: ApiClient, program: ApiClient, ann: UserRecord
+    ) -> None:
+        token = browser.sign_in().json()["token"]
+        answer = program.api("POST", "/token", {}, headers={"authorization": f"Bearer {token}"})
+        assert answer.status_code == 200, answer.content
+        assert Session.objects.count() == 1
+
+    def test_a_gate_that_wants_more_is_asked_first(
+        self, program: ApiClient, ann: UserRecord, configure: Configure
+    ) -> None:
+        configure(SIGN_IN_GATES=[f"{__name__}.second_factor"])
+        answer = program.api("POST", "/token", {"email": ann.email, "password": PASSWORD})
+        assert (answer.status_code, answer.json()) == (200, {"twoFactorRedirect": True})
+        assert not Session.objects.exists()
+        assert not RefreshToken.objects.exists()
+
     def test_a_wrong_password_is_refused_as_at_sign_in(self, program: ApiClient, ann: UserRecord) -> None:
         answer = program.api("POST", "/token", {"email": ann.email, "password": PASSWORD + "x"})
         assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_EMAIL_OR_PASSWORD")
@@ -81,8 +101,6 @@ class TestGrants:
         self, program: ApiClient, ann: UserRecord, configure: Configure
     ) -> None:
         configure(RATE_LIMIT={"ENABLED": True})
-        from better_auth.storage import counters
-
         counters.reset()
         statuses = [
             program.api("POST", "/token", {"email": f"u{number}@example.com", "password": "x"}).status_code
@@ -115,8 +133,6 @@ class TestGrants:
         ],
     )
     def test_bad_bodies_are_400(self, program: ApiClient, body: Any) -> None:
-        import json
-
         answer = program.api("POST", "/token", json.dumps(body), content_type="application/json")
         assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
 
@@ -131,6 +147,10 @@ class TestGrants:
         configure(DISABLED_PATHS=["/sign-in/email"])
         answer = program.api("POST", "/token", {"email": ann.email, "password": PASSWORD})
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+
+
+def second_factor(user: UserRecord, client: Client) -> SignInChallenge:
+    return SignInChallenge("two-factor", {"twoFactorRedirect": True})
 
 
 class TestRotation:
