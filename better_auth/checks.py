@@ -41,7 +41,6 @@ PROJECT_VARIABLES = frozenset(
         "BETTER_AUTH_DATABASE_PREPARE",
         "BETTER_AUTH_DATA_DIR",
         "BETTER_AUTH_ENV",
-        "BETTER_AUTH_JWT_SECRET",
         "BETTER_AUTH_LOG_FORMAT",
     }
 )
@@ -57,6 +56,35 @@ def check_secret(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if secret.lower().startswith(WELL_KNOWN_SECRETS):
         return [Error("The secret is one that everybody knows.", hint=hint, id="better_auth.E003")]
     return []
+
+
+@register(Tags.security)
+def check_jwt_secret(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    secret, found = auth_settings.jwt.secret, list[CheckMessage]()
+    if secret and (len(secret) < SHORTEST_SECRET or len(set(secret)) < LEAST_VARIETY):
+        hint = "Set BETTER_AUTH_JWT_SECRET to 32 or more random characters: openssl rand -base64 32"
+        found.append(Error("JWT.SECRET is too short or too regular.", hint=hint, id="better_auth.E016"))
+    if secret and secret == auth_settings.secret:
+        hint = "Give the services a secret of their own: with this one they could make our cookies."
+        found.append(Error("JWT.SECRET is the server's own secret.", hint=hint, id="better_auth.E017"))
+    if not secret and auth_settings.jwt.algorithm == "HS256":
+        hint = "Set JWT.SECRET (BETTER_AUTH_JWT_SECRET), or leave JWT.ALGORITHM at EdDSA."
+        found.append(
+            Error("JWT.ALGORITHM is HS256, but there is no secret.", hint=hint, id="better_auth.E018")
+        )
+    return found
+
+
+@register(Tags.security)
+def check_introspection_secrets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    hint = "Write name:secret, with 32 or more random characters: shop:$(openssl rand -base64 32)"
+    found: list[CheckMessage] = []
+    for entry in auth_settings.introspection.secrets:
+        name, _, secret = entry.partition(":")
+        if not name or len(secret) < SHORTEST_SECRET or len(set(secret)) < LEAST_VARIETY:
+            text = f"INTROSPECTION.SECRETS: the secret of {name[:20]!r} is missing, or can be guessed."
+            found.append(Error(text, hint=hint, id="better_auth.E019"))
+    return found
 
 
 @register(Tags.urls)

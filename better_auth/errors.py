@@ -72,6 +72,10 @@ class ErrorCode(Enum):
     )
     PASSWORD_ALREADY_SET = "User already has a password set"
     BANNED_USER = "You have been banned from this application"
+    INVALID_REFRESH_TOKEN = "Invalid refresh token"
+    INVALID_CLIENT = "Client authentication failed"
+    UNSUPPORTED_GRANT_TYPE = "Grant type is not supported"
+    UNSUPPORTED_TOKEN_TYPE = "Tokens of this type can't be revoked"
 
 
 class AuthError(Exception):
@@ -101,6 +105,22 @@ class AuthError(Exception):
 
 class BadRequest(AuthError):
     status = 400
+
+
+class OAuthError(AuthError):
+    """A refusal that OAuth clients read as well: ``error`` is of RFC 6749, section 5.2, or RFC 7009."""
+
+    status = 400
+
+    def __init__(
+        self, error: str, code: Enum, *, status: int = 400, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(code, headers=headers)
+        self.error, self.status = error, status
+
+    @property
+    def body(self) -> dict[str, str]:
+        return {"error": self.error, "error_description": self.message or "", **(super().body or {})}
 
 
 class Unauthorized(AuthError):

@@ -34,6 +34,9 @@ class AuthMethod(StrEnum):
     EMAIL_LINK = "email_link"
     SESSION = "session"
     BEARER = "bearer"
+    JWT = "jwt"
+    ACCESS_TOKEN = "access_token"
+    API_KEY = "api_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,21 @@ class EmailChanged(Event):
 
 class AccountUnlinked(Event):
     type = "account_unlinked"
+
+
+class RefreshTokenReused(Event):
+    """A refresh token that was used long ago: it was stolen, or its successor was."""
+
+    type = "refresh_token_reused"
+    success = False
+
+
+class RefreshTokenRevoked(Event):
+    type = "refresh_token_revoked"
+
+
+class SigningKeyRotated(Event):
+    type = "signing_key_rotated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,27 +14,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.db import close_old_connections
 
-from better_auth import clock, rate_limits, sessions
+from better_auth import access_tokens, clock, hooks, rate_limits, sessions, signing_keys
 from better_auth.authentication.authenticators.bearer import session_token
 from better_auth.crypto.identifiers import token_digest
 from better_auth.crypto.signing import unsign_value
 from better_auth.errors import TooManyRequests
 from better_auth.events import Client, observe
-from better_auth.http import cookies, wire
+from better_auth.http import cookies, session_jwt, wire
 from better_auth.http.client_ip import resolve_client_ip
 from better_auth.http.credentials import bearer_token
 from better_auth.http.door_plan import Plan, Route, current_plan, is_expected_host
 from better_auth.http.endpoint import RATE_COUNTED
 from better_auth.http.reply import encode, error_reply
+from better_auth.http.session_jwt import Claims
 from better_auth.storage import counters, verified_sessions
+from better_auth.storage.local_sessions import Found
 from better_auth.storage.records import SessionRecord, UserRecord
 
 logger = logging.getLogger("better_auth.http")
@@ -46,6 +48,8 @@ AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
 NOBODY = b"null"
 # Stands for the token in a rendered session, so that none is kept.
 TOKEN = "\x00token\x00"
+# Reads that follow each other carry the same JWT.
+JWT_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -87,14 +91,27 @@ class Ready:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
-    """A session's answer around its token, good until the session is due for a renewal, or over."""
+    """A session's answer around its token, good until the session is due for a renewal, or over.
+
+    ``claims``: of its JWTs, written when first needed; ``jwt``: the last one that went out with a read.
+    """
 
     before: bytes
     after: bytes
     due_at: datetime
     over_at: datetime
+    claims: Claims | None = None
+    jwt: tuple[str, float] = field(default=("", 0.0), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """``headers``: beside those of every reply."""
+
+    body: bytes
+    headers: Sequence[Header] = ()
 
 
 def answer(knock: Knock, *, may_wait: bool) -> Ready | None:
@@ -117,29 +134,30 @@ def answer(knock: Knock, *, may_wait: bool) -> Ready | None:
 
 def _answer(knock: Knock, plan: Plan, route: Route, may_wait: bool) -> Ready | None:
     started = time.perf_counter()
-    caller = _caller(knock, plan) if route.shows_session else Caller()
-    if caller is None:
+    asks_session = route.shows_session or route.mints
+    caller = _caller(knock, plan) if asks_session else Caller()
+    if caller is None or (route.mints and not caller.token):
         return None
-    body: bytes | None = route.body or NOBODY
-    if caller.token:
-        body = _remembered_body(caller)
-    knock.wants_to_wait = body is None or (plan.has_limits and counters.may_block())
+    shown = _from_memory(caller, plan, route, may_wait)
+    knock.wants_to_wait = shown is None or (plan.has_limits and counters.may_block())
     if knock.wants_to_wait and not may_wait:
         return None
     if plan.has_limits:
         refusal = _count(knock, plan, route)
         if refusal is not None:
             return refusal
-    if body is None:
-        body = _looked_up_body(caller)
-        if body is None:
+    if shown is None:
+        shown = _looked_up(caller, plan, route)
+        if shown is None:
             return None
     if caller.is_forged:
         observe("token_validation", "bearer", "refused")
     if caller.token:
         observe("token_validation", caller.scheme, "accepted")
     observe("duration", route.name, value=time.perf_counter() - started)
-    return Ready(200, [*plan.headers(knock.is_https), ("Content-Length", str(len(body)))], body)
+    common = plan.public_headers if route.shows_keys else plan.headers
+    length = ("Content-Length", str(len(shown.body)))
+    return Ready(200, [*common(knock.is_https), *shown.headers, length], shown.body)
 
 
 def _caller(knock: Knock, plan: Plan) -> Caller | None:
@@ -163,7 +181,16 @@ def _caller(knock: Knock, plan: Plan) -> Caller | None:
     return Caller(token or "", "session_cookie", renews, is_forged)
 
 
-def _remembered_body(caller: Caller) -> bytes | None:
+def _from_memory(caller: Caller, plan: Plan, route: Route, may_wait: bool) -> Shown | None:
+    if caller.token:
+        return _remembered(caller, plan, route, may_wait)
+    if route.shows_keys:
+        keys = signing_keys.public_set_in_memory()
+        return Shown(keys) if keys else None
+    return Shown(route.body or NOBODY)
+
+
+def _remembered(caller: Caller, plan: Plan, route: Route, may_wait: bool) -> Shown | None:
     entry = verified_sessions.in_memory(token_digest(caller.token))
     if entry is None:
         return None
@@ -174,26 +201,61 @@ def _remembered_body(caller: Caller) -> bytes | None:
     until = rendered.due_at if caller.renews else rendered.over_at
     if until <= now or not sessions.use(entry.session, now):
         return None
+    found = (entry.session, entry.user)
+    signs = route.mints or (plan.announces_jwt and rendered.jwt[1] <= time.monotonic())
+    if signs and not _signs_at_once(rendered):
+        return _show_unhurriedly(rendered, found, caller, plan, route) if may_wait else None
     observe("token_cache_hit")
-    return _body(rendered, caller.token)
+    return _show(rendered, found, caller, plan, route)
 
 
-def _looked_up_body(caller: Caller) -> bytes | None:
+def _looked_up(caller: Caller, plan: Plan, route: Route) -> Shown | None:
     """From Redis or the database; None where the session is over or due: then more than reading is to do."""
     try:
+        if route.shows_keys:
+            return Shown(signing_keys.public_set())
         found = verified_sessions.find(token_digest(caller.token))
+        now = clock.now()
+        if found is None or not sessions.is_steady(found.session, found.user, now, renew=caller.renews):
+            return None
+        if not sessions.use(found.session, now):
+            return None
+        entry = verified_sessions.in_memory(found.session.token_hash)
+        rendered = _render(found.session, found.user)
+        if entry is not None and entry.session is found.session:
+            entry.rendered = rendered
+        return _show(rendered, (found.session, found.user), caller, plan, route)
     finally:
         close_old_connections()
-    now = clock.now()
-    if found is None or not sessions.is_steady(found.session, found.user, now, renew=caller.renews):
-        return None
-    if not sessions.use(found.session, now):
-        return None
-    entry = verified_sessions.in_memory(found.session.token_hash)
-    rendered = _render(found.session, found.user)
-    if entry is not None and entry.session is found.session:
-        entry.rendered = rendered
-    return _body(rendered, caller.token)
+
+
+def _show(rendered: Rendered, found: Found, caller: Caller, plan: Plan, route: Route) -> Shown:
+    if not (route.mints or plan.announces_jwt):
+        return Shown(_body(rendered, caller.token))
+    if rendered.claims is None:
+        session, user = found
+        rendered.claims = session_jwt.claims_of(user, session)
+    if route.mints:
+        return Shown(orjson.dumps({"token": session_jwt.mint(rendered.claims)}))
+    token, good_until = rendered.jwt
+    if good_until <= time.monotonic():
+        token = session_jwt.mint(rendered.claims)
+        rendered.jwt = (token, time.monotonic() + JWT_SECONDS)
+    return Shown(_body(rendered, caller.token), session_jwt.headers(token))
+
+
+def _show_unhurriedly(rendered: Rendered, found: Found, caller: Caller, plan: Plan, route: Route) -> Shown:
+    """The database may be asked for the keys, or the host for its claims."""
+    try:
+        return _show(rendered, found, caller, plan, route)
+    finally:
+        close_old_connections()
+
+
+def _signs_at_once(rendered: Rendered) -> bool:
+    """Neither the keys nor the host's claims have to be asked for."""
+    has_claims = rendered.claims is not None or not hooks.has_jwt_claims()
+    return has_claims and access_tokens.can_sign_at_once()
 
 
 def _render(session: SessionRecord, user: UserRecord) -> Rendered:

@@ -48,6 +48,17 @@ def after_session(user: UserRecord, session: SessionRecord, *, client: Client) -
     _run_on_commit("after_session", user=user, session=session, client=client)
 
 
+def has_jwt_claims() -> bool:
+    return bool(auth_settings.hooks.jwt_claims)
+
+
+def jwt_claims(user: UserRecord, session: SessionRecord) -> Mapping[str, Any]:
+    """What the host puts into JWTs instead of the user. Only where there is such a hook."""
+    path = auth_settings.hooks.jwt_claims or ""
+    claims: Mapping[str, Any] = import_string(path)(user=user, session=session)
+    return claims
+
+
 def _run(hook: str, /, **arguments: Any) -> None:
     path = getattr(auth_settings.hooks, hook)
     if path:

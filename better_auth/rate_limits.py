@@ -18,6 +18,8 @@ from better_auth.storage.counters import Rule
 
 TIGHT = Rule(3, 10)
 MAILED = Rule(3, 60)
+# A service asks for each request of its own; whoever may ask has shown a secret.
+INTROSPECTED = Rule(10_000, 10)
 # The protocol's special rules: a path, or the beginning of one where it ends in a star.
 PROTOCOL_RULES = {
     "/sign-in*": TIGHT,
@@ -29,6 +31,7 @@ PROTOCOL_RULES = {
     "/forget-password*": MAILED,
     "/email-otp/send-verification-otp": MAILED,
     "/email-otp/request-password-reset": MAILED,
+    "/introspect": INTROSPECTED,
 }
 UNKNOWN_ADDRESS = "unknown-address"
 

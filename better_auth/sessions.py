@@ -20,12 +20,15 @@ from better_auth.errors import ErrorCode, Forbidden
 from better_auth.events import AuthMethod, Client
 from better_auth.models import Session
 from better_auth.storage import compiled, last_seen, revocations, verified_sessions
+from better_auth.storage.compiled import CompiledSelect
 from better_auth.storage.records import SessionRecord, UserRecord, session_record
+from better_auth.storage.remembered import Remembered
 from better_auth.storage.session_lookup import find_session
 
 UNREMEMBERED_SECONDS = 86400
 HANDLE_PREFIX = "sid_"
 USER_AGENT_LENGTH = 1024
+_digests: Remembered[str] = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,16 @@ def resume(
     parallel requests one writes, and all go on with the same session. What is remembered of the session
     serves while nothing is to be done about it; with ``from_store`` the database is asked in any case.
     """
+    return resume_by_digest(token_digest(token), renew=renew, read_only=read_only, from_store=from_store)
+
+
+def resume_by_digest(
+    token_hash: str, *, renew: bool = True, read_only: bool = False, from_store: bool = False
+) -> ResumedSession | None:
+    """The same, for whoever holds something else that stands for the session: a refresh token."""
     now = clock.now()
     renew = renew and not read_only
-    found = _find(token_digest(token), now, renew=renew, from_store=from_store)
+    found = _find(token_hash, now, renew=renew, from_store=from_store)
     if found is None:
         return None
     session, user = found
@@ -107,6 +117,21 @@ def resume(
     if not renew or not is_due(session, now):
         return ResumedSession(session, user, renewed=False)
     return _renew(session, user, now)
+
+
+def find_living(token_hash: str) -> tuple[SessionRecord, UserRecord] | None:
+    """The session with this digest if it is neither over nor its user shut out, as for reads; it counts as
+    used."""
+    found, now = verified_sessions.find(token_hash), clock.now()
+    if found is None or not is_steady(found.session, found.user, now, renew=False):
+        return None
+    return (found.session, found.user) if use(found.session, now) else None
+
+
+def find_living_by_id(session_id: str) -> tuple[SessionRecord, UserRecord] | None:
+    """The same by the id of its row, which tokens carry as ``sid``."""
+    token_hash = _digests.find(session_id, lambda: _digest_of(session_id))
+    return find_living(token_hash) if token_hash else None
 
 
 def is_steady(session: SessionRecord, user: UserRecord, now: datetime, *, renew: bool = True) -> bool:
@@ -195,6 +220,11 @@ def revoke_all(user: UserRecord, *, keep: SessionRecord | None = None) -> int:
 def refresh_copies(user: UserRecord) -> None:
     """The user has changed: signed copies in cookies that show the former state are void."""
     revocations.mark_user(user.id)
+
+
+def _digest_of(session_id: str) -> tuple[str, tuple[str]] | None:
+    row = CompiledSelect(Session, "id", ("token_hash",)).first(session_id)
+    return (row[0], (row[0],)) if row else None
 
 
 def _delete(ids: Iterable[str], user: UserRecord) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from better_auth.features.email_password import endpoints as email_password
 from better_auth.features.email_verification import endpoints as email_verification
+from better_auth.features.introspection import endpoints as introspection
+from better_auth.features.jwt import endpoints as jwt
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -11,5 +13,7 @@ from better_auth.features.status import endpoints as status
 from better_auth.http.endpoint import operations_in
 from better_auth.http.views import patterns
 
-operations = operations_in(email_password, email_verification, profile, session_management, social, status)
+operations = operations_in(
+    email_password, email_verification, introspection, jwt, profile, session_management, social, status
+)
 urlpatterns = patterns(operations)

@@ -15,6 +15,7 @@ from better_auth.crypto.identifiers import new_id
 from better_auth.models import CREDENTIAL, Account, Session, UserProfile
 from better_auth.storage import compiled, host_users, verified_sessions
 from better_auth.storage.compiled import CompiledSelect
+from better_auth.storage.local_sessions import name_of_user
 from better_auth.storage.records import (
     UserRecord,
     carrier_model,
@@ -23,6 +24,9 @@ from better_auth.storage.records import (
     user_from,
     user_record,
 )
+from better_auth.storage.remembered import Remembered
+
+_remembered: Remembered[UserRecord] = Remembered()
 
 
 class EmailTaken(Exception):
@@ -95,6 +99,16 @@ def find_by_login(name: str) -> UserRecord | None:
 def find_by_id(user_id: str) -> UserRecord | None:
     """By the id on the wire."""
     return _find("id" if has_user_row() else "public_id", user_id)
+
+
+def find_remembered(user_id: str) -> UserRecord | None:
+    """By the id on the wire, as of at most some seconds ago, as sessions are for reads."""
+
+    def read() -> tuple[UserRecord, tuple[str]] | None:
+        user = find_by_id(user_id)
+        return (user, (name_of_user(user.key),)) if user else None
+
+    return _remembered.find(user_id, read)
 
 
 def update(user: UserRecord, **columns: Any) -> UserRecord:

@@ -25,8 +25,6 @@ SUCCEEDED = {
 }
 # Accepted already, so that a deployment can be prepared; what they configure comes with a later version.
 AWAITED = {
-    "JWT_SECRET": "tokens signed with a shared secret",
-    "BETTER_AUTH_JWT_SECRET": "tokens signed with a shared secret",
     "GOOGLE_CLIENT_ID": "sign-in with Google",
     "GOOGLE_CLIENT_SECRET": "sign-in with Google",
     "GOOGLE_REDIRECT_URI": "sign-in with Google",
@@ -104,6 +102,12 @@ def secret(environ: Mapping[str, str], directory: Path) -> str:
         finally:
             draft.unlink()
     return file.read_text().strip()
+
+
+def shared_jwt_secret(environ: Mapping[str, str]) -> dict[str, str]:
+    """``JWT_SECRET``, as other systems call it; ``BETTER_AUTH_JWT_SECRET`` outdoes it."""
+    given = environ.get("JWT_SECRET")
+    return {"SECRET": given} if given else {}
 
 
 def public_origin(environ: Mapping[str, str]) -> str:

@@ -99,9 +99,10 @@ BETTER_AUTH: dict[str, Any] = merge(
         "BASE_URL": PUBLIC_ORIGIN,
         "SECRET": SECRET,
         "TRUSTED_ORIGINS": environment.loopback_twins(os.environ),
-        "FEATURES": ["admin", "anonymous", "bearer", "organization", "two_factor", "username"],
+        "FEATURES": ["admin", "anonymous", "bearer", "jwt", "organization", "two_factor", "username"],
         "USER": {"CHANGE_EMAIL": True, "DELETE_USER": True},
         "RATE_LIMIT": {"ENABLED": IS_PRODUCTION},
+        "JWT": environment.shared_jwt_secret(os.environ),
     },
     environment.declared_settings(os.environ),
 )

@@ -14,6 +14,7 @@ _base = auth_settings.base_path.strip("/")
 urlpatterns = [
     path(f"{_base}/", include("better_auth.urls")),
     re_path(rf"^{_base}$", refusals.not_found),
+    path("", include("better_auth.well_known")),
     path("", include("better_auth.health")),
     path("", include("better_auth.metrics")),
     path("admin/", admin.site.urls),

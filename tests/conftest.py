@@ -14,7 +14,7 @@ from django.test import Client, TestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from better_auth import accounts, clock, passwords, users
+from better_auth import access_tokens, accounts, clock, passwords, signing_keys, users
 from better_auth.conf.loading import merge
 from better_auth.mail import outbox
 from better_auth.storage.local_sessions import local
@@ -157,8 +157,12 @@ def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
 
 
 @pytest.fixture(autouse=True)
-def _clear_cache() -> Iterator[None]:
+def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # A thread would not see what a test has not committed.
+    monkeypatch.setattr(signing_keys, "behind", signing_keys.run_safely)
     yield
     local.clear()
+    signing_keys.forget()
+    access_tokens.forget()
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
         cache.clear()

@@ -28,6 +28,9 @@ VALID_BODIES: dict[str, Any] = {
     "/reset-password": {"newPassword": "long enough", "token": "x"},
     "/send-verification-email": {"email": "ann@example.com"},
     "/password-strength": {"password": "long enough"},
+    "/token": {"refresh_token": "x"},
+    "/introspect": {"token": "x"},
+    "/revoke": {"token": "x"},
 }
 
 

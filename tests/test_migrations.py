@@ -37,6 +37,8 @@ print(json.dumps({"before": before, "columns": columns}))
 # Whatever the user model is.
 TABLES = {
     "better_auth_accounts",
+    "better_auth_jwks",
+    "better_auth_refresh_tokens",
     "better_auth_sessions",
     "better_auth_user_profiles",
     "better_auth_verification_tokens",
@@ -164,6 +166,7 @@ def test_no_column_holds_a_token(migrated: tuple[str, dict[str, Any]]) -> None:
     assert "token" not in columns["better_auth_sessions"]
     assert "token_hash" in columns["better_auth_sessions"]
     assert {"token", "value"} & set(columns["better_auth_verification_tokens"]) == set()
+    assert {"token", "secret", "selector"} & set(columns["better_auth_refresh_tokens"]) == set()
 
 
 def test_the_first_migration_waits_for_whatever_the_user_model_is() -> None:

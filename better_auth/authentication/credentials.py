@@ -13,7 +13,8 @@ from better_auth.events import Client
 class Credentials:
     """``bearer``: the token of an ``Authorization: Bearer`` header; ``renew``: using the session may prolong
     it; ``read_only``: nothing is written at all, not even to tidy up a dead session; ``from_store``: what is
-    remembered of a session does not serve, the database is asked."""
+    remembered of a session does not serve, the database is asked; ``for_session``: only what a session stands
+    behind counts; ``any_audience``: a token need not be meant for us, the caller judges for whom it is."""
 
     cookies: Mapping[str, str] = field(default_factory=dict)
     bearer: str | None = None
@@ -21,6 +22,8 @@ class Credentials:
     renew: bool = True
     read_only: bool = False
     from_store: bool = False
+    for_session: bool = False
+    any_audience: bool = False
 
 
 class InvalidCredentials(Unauthorized):

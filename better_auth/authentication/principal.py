@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from better_auth.conf import auth_settings
 from better_auth.events import AuthMethod
@@ -13,13 +15,15 @@ from better_auth.storage.records import SessionRecord, UserRecord
 @dataclass(frozen=True, slots=True)
 class Principal:
     """``session`` is None where none stands behind the credentials; ``token`` is the session's token as the
-    caller presented it; ``renewed``: this request prolonged the session, so its cookie is due."""
+    caller presented it; ``renewed``: this request prolonged the session, so its cookie is due; ``claims``:
+    what a token says of itself, verified."""
 
     user: UserRecord
     session: SessionRecord | None
     method: AuthMethod
     token: str | None = None
     renewed: bool = False
+    claims: Mapping[str, Any] | None = None
 
     def is_fresh(self, at: datetime) -> bool:
         """Signed in within ``SESSION.FRESH_AGE``; counted from the sign-in, renewals do not help."""

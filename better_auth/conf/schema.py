@@ -14,8 +14,11 @@ from django.conf import settings as django_settings
 
 from better_auth.conf.declaring import group, setting
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
+from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 
 DEFAULT_AUTHENTICATORS = (
+    "better_auth.authentication.authenticators.jwt.authenticate",
+    "better_auth.authentication.authenticators.access_token.authenticate",
     "better_auth.authentication.authenticators.bearer.authenticate",
     "better_auth.authentication.authenticators.session_cookie.authenticate",
 )
@@ -218,6 +221,9 @@ class HookSettings:
     after_sign_in: str | None = setting(None, "Callable ``(*, user, session, client)``, after the commit.")
     before_session: str | None = setting(None, "Callable ``(*, user, method, client)``; may refuse.")
     after_session: str | None = setting(None, "Callable ``(*, user, session, client)``, after the commit.")
+    jwt_claims: str | None = setting(
+        None, "Callable ``(*, user, session) -> dict``: the claims of a JWT, instead of the whole user."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +279,7 @@ class BetterAuthSettings:
     )
     features: tuple[str, ...] = setting(
         ("bearer",),
-        "Switches on: admin, anonymous, bearer, organization, phone_number, two_factor, username.",
+        "Switches on: admin, anonymous, bearer, jwt, organization, phone_number, two_factor, username.",
         env="BETTER_AUTH_FEATURES",
     )
     disabled_paths: tuple[str, ...] = setting(
@@ -302,6 +308,7 @@ class BetterAuthSettings:
             "better_auth.http.cookies.deliver",
             "better_auth.http.reply.deliver_bearer_token",
             "better_auth.http.known_devices.deliver",
+            "better_auth.features.jwt.delivery.deliver",
         ),
         "Callables ``(IssuedSession, Reply) -> None`` that hand a session to the client.",
     )
@@ -317,3 +324,6 @@ class BetterAuthSettings:
     hooks: HookSettings = group(HookSettings, "The host's own code.")
     audit: AuditSettings = group(AuditSettings, "The audit log.")
     mail: MailSettings = group(MailSettings, "Mail.")
+    jwt: JwtSettings = group(JwtSettings, "Signed tokens.")
+    tokens: TokenSettings = group(TokenSettings, "Access and refresh tokens.")
+    introspection: IntrospectionSettings = group(IntrospectionSettings, "Introspection.")

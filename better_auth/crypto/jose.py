@@ -69,7 +69,7 @@ def verify_hs256(
         raise InvalidToken("malformed") from None
     if header.get("alg") != "HS256" or "crit" in header:
         raise InvalidToken("header not accepted")
-    _ensure_timely(claims, now=now, leeway=leeway)
+    ensure_timely(claims, now=now, leeway=leeway)
     return claims
 
 
@@ -98,7 +98,7 @@ def decrypt_jwe(token: str, *, secret: str, salt: str, now: float) -> dict[str, 
     """
     try:
         claims = _decrypted_claims(token, key=_jwe_key(secret, salt))
-        _ensure_timely(claims, now=now, leeway=JWE_CLOCK_SKEW_SECONDS)
+        ensure_timely(claims, now=now, leeway=JWE_CLOCK_SKEW_SECONDS)
     except ValueError:
         return None
     return claims
@@ -125,7 +125,9 @@ def _hs256_signature(signing_input: str, secret: str) -> str:
     return base64url_encode(hmac.digest(secret.encode(), signing_input.encode("ascii"), "sha256"))
 
 
-def _ensure_timely(claims: Mapping[str, object], *, now: float, leeway: int) -> None:
+def ensure_timely(claims: Mapping[str, object], *, now: float, leeway: int) -> None:
+    """Raises ``ExpiredToken`` past ``exp``, ``InvalidToken`` without it, before ``nbf``, and for what is no
+    time."""
     expires_at = _timestamp(claims, "exp")
     if expires_at is None:
         raise InvalidToken("exp is missing")

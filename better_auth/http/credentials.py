@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
+from urllib.parse import unquote_plus
 
 from django.http import HttpRequest
 
@@ -15,8 +17,11 @@ from better_auth.http import cookies, known_devices
 from better_auth.http.client_ip import parse_proxies, resolve_client_ip
 
 
-def from_request(request: HttpRequest, *, renew: bool = True, from_store: bool = False) -> Credentials:
-    """``renew``: whether using the session may prolong it; ``from_store``: never trust what is remembered."""
+def from_request(
+    request: HttpRequest, *, renew: bool = True, from_store: bool = False, for_session: bool = False
+) -> Credentials:
+    """``renew``: whether using the session may prolong it; ``from_store``: never trust what is remembered;
+    ``for_session``: only a session will do."""
     jar = cookies.parse(cookie_header(request))
     return Credentials(
         cookies=jar,
@@ -24,6 +29,7 @@ def from_request(request: HttpRequest, *, renew: bool = True, from_store: bool =
         client=client_of(request, jar),
         renew=renew,
         from_store=from_store,
+        for_session=for_session,
     )
 
 
@@ -51,6 +57,18 @@ def bearer_token(header: str) -> str | None:
     """The token of ``Bearer <token>``; the scheme's case does not matter (RFC 6750)."""
     scheme, _, token = header.strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def basic_credentials(header: str) -> tuple[str, str] | None:
+    """Name and secret of ``Basic``, each percent-encoded before they are joined (RFC 6749, section 2.3.1)."""
+    scheme, _, encoded = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, secret = b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (unquote_plus(name), unquote_plus(secret)) if colon else None
 
 
 @lru_cache(maxsize=8)

@@ -15,8 +15,9 @@ from django.http.request import split_domain_port, validate_host
 from better_auth.authentication.cookie_names import DONT_REMEMBER, SESSION_DATA, SESSION_TOKEN, cookie_name
 from better_auth.conf import auth_settings
 from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
+from better_auth.http import session_jwt
 from better_auth.http.client_ip import parse_proxies
-from better_auth.http.reply import JSON, SAFETY_HEADERS
+from better_auth.http.reply import JSON, SAFETY_HEADERS, public
 
 WANTED = (
     "HTTP_AUTHORIZATION",
@@ -30,24 +31,31 @@ LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``path``: what limits count by; ``name``: of the operation behind it; ``body``: if it never varies."""
+    """``path``: what limits count by; ``name``: of the operation behind it; ``body``: if it never varies;
+    ``mints``: a JWT of the session; ``shows_keys``: the key set that verifies it."""
 
     path: str
     name: str
     shows_session: bool = False
+    mints: bool = False
+    shows_keys: bool = False
     body: bytes = b""
 
 
 ROUTES = {
     "/get-session": Route("/get-session", "get_session", shows_session=True),
     "/session": Route("/get-session", "get_session", shows_session=True),
+    "/token": Route("/token", "get_token", mints=True),
+    "/jwks": Route("/jwks", "jwks", shows_keys=True),
+    "/.well-known/jwks.json": Route("/jwks", "jwks", shows_keys=True),
     "/ok": Route("/ok", "ok", body=orjson.dumps({"ok": True})),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``opens_sessions``: whether reads of sessions are as simple as the door takes them to be.
+    """``opens_sessions``: whether reads of sessions are as simple as the door takes them to be;
+    ``announces_jwt``: they carry a JWT.
 
     ``host_header`` and ``scheme_header``: those of a proxy, as WSGI names them, or empty; ``wanted_headers``:
     ASGI's names to WSGI's.
@@ -61,6 +69,7 @@ class Plan:
     dont_remember: str
     secret: str
     takes_bearer: bool
+    announces_jwt: bool
     has_limits: bool
     wants_https: bool
     host_header: str
@@ -74,6 +83,12 @@ class Plan:
     def headers(self, is_https: bool) -> list[tuple[str, str]]:
         return self.https_headers if is_https else self.plain_headers
 
+    def public_headers(self, is_https: bool) -> list[tuple[str, str]]:
+        """Of what anybody may keep for a while: the key set."""
+        own = public(auth_settings.jwt.jwks_max_age)
+        told = [(name, own.get(name, value)) for name, value in self.headers(is_https)]
+        return [(name, value) for name, value in told if value]
+
     def is_https(self, forwarded_scheme: str) -> bool:
         return forwarded_scheme.split(",", 1)[0].strip() == self.https_scheme
 
@@ -85,7 +100,11 @@ def current_plan() -> Plan:
     is_peculiar = settings.PREPEND_WWW or bool(settings.DISALLOWED_USER_AGENTS)
     is_simple = not (rules.cookie_cache.enabled or rules.defer_refresh)
     base = "/" + auth_settings.base_path.strip("/")
-    routes = {} if is_peculiar else {base + path: route for path, route in ROUTES.items()}
+    has_jwt = session_jwt.is_on()
+    known = {
+        path: route for path, route in ROUTES.items() if has_jwt or not (route.mints or route.shows_keys)
+    }
+    routes = {} if is_peculiar else {base + path: route for path, route in known.items()}
     for disabled in auth_settings.disabled_paths:
         routes = {path: route for path, route in routes.items() if disabled not in _spellings(route)}
     return Plan(
@@ -97,6 +116,7 @@ def current_plan() -> Plan:
         dont_remember=cookie_name(DONT_REMEMBER),
         secret=auth_settings.secret,
         takes_bearer="bearer" in auth_settings.features,
+        announces_jwt=has_jwt and auth_settings.jwt.in_header,
         has_limits=auth_settings.rate_limit.is_on,
         wants_https=wants_https,
         host_header="HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "",

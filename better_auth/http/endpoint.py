@@ -151,7 +151,8 @@ def answer(operation: Operation, request: HttpRequest, path: Mapping[str, str]) 
     if is_disabled(operation):
         return Reply(body="Not Found", status=404, content_type="text/plain")
     started = time.perf_counter()
-    shown = from_request(request, renew=operation.renews, from_store=not operation.is_hot)
+    # Endpoints act on sessions: a bearer token without one counts as none, as upstream has it.
+    shown = from_request(request, renew=operation.renews, from_store=not operation.is_hot, for_session=True)
     call = Call(operation, request, path, shown)
     try:
         _prepare(call)

@@ -84,9 +84,11 @@ def deliver_bearer_token(issued: IssuedSession, reply: Reply) -> None:
 
 
 def encode(reply: Reply) -> bytes:
-    """The body as bytes; text is taken as it is, everything else becomes JSON."""
+    """The body as bytes; bytes and text are taken as they are, everything else becomes JSON."""
     if reply.body is NO_BODY:
         return b""
+    if isinstance(reply.body, bytes):
+        return reply.body
     return reply.body.encode() if reply.content_type != JSON else orjson.dumps(reply.body)
 
 
@@ -99,10 +101,20 @@ def dress(response: Response, reply: Reply) -> Response:
     """Put headers and cookies on a response."""
     if not reply.content_type:
         del response.headers["Content-Type"]
-    for name, value in (SAFETY_HEADERS | reply.headers).items():
+    for name, value in all_headers(reply).items():
         response.headers[name] = value
     add_cookies(response, reply)
     return response
+
+
+def all_headers(reply: Reply) -> dict[str, str]:
+    """With those of every answer, unless the reply has its own word; an empty one takes a header away."""
+    return {name: value for name, value in (SAFETY_HEADERS | reply.headers).items() if value}
+
+
+def public(max_age: int) -> dict[str, str]:
+    """Headers of an answer that anybody may keep for so many seconds."""
+    return {"Cache-Control": f"public, max-age={max_age}", "Pragma": ""}
 
 
 def add_cookies(response: HttpResponse, reply: Reply) -> None:

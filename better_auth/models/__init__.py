@@ -2,7 +2,9 @@
 
 from better_auth.models.account import CREDENTIAL, Account
 from better_auth.models.audit_entry import AuditEntry
+from better_auth.models.refresh_token import RefreshToken
 from better_auth.models.session import Session
+from better_auth.models.signing_key import SigningKey
 from better_auth.models.user import AbstractBetterAuthUser, AuthColumns, User, UserProfile
 from better_auth.models.verification import Verification
 
@@ -12,7 +14,9 @@ __all__ = [
     "Account",
     "AuditEntry",
     "AuthColumns",
+    "RefreshToken",
     "Session",
+    "SigningKey",
     "User",
     "UserProfile",
     "Verification",

@@ -24,6 +24,7 @@ successes = Counter("better_auth_success", "Sign-ins.", ["method"])
 failures = Counter("better_auth_failures", "Failed sign-ins, by reason.", ["method", "reason"])
 events = Counter("better_auth_events", "Everything that the audit log knows, by type.", ["type", "success"])
 validations = Counter("better_auth_token_validations", "Credentials checked.", ["scheme", "result"])
+introspections = Counter("better_auth_introspections", "Tokens that services asked about.", ["result"])
 cache_hits = Counter("better_auth_token_cache_hits", "Sessions found in a cache.")
 cache_misses = Counter("better_auth_token_cache_misses", "Sessions that no cache had.")
 migrated_users = Counter("better_auth_migrated_users", "Users brought over.", ["source"])
@@ -81,6 +82,7 @@ def count_event(*, event: Event, **kwargs: Any) -> None:
 OBSERVED: dict[str, Counter | Histogram] = {
     "duration": duration,
     "token_validation": validations,
+    "introspection": introspections,
     "token_cache_hit": cache_hits,
     "token_cache_miss": cache_misses,
     "migrated_users": migrated_users,

@@ -52,6 +52,10 @@ class LocalSessions:
         """To be taken before the store is read, and shown with what was read."""
         return self._turn
 
+    def is_unchanged(self, names: Iterable[str], *, since: int) -> bool:
+        """Whether nothing of these (tokens' digests, or ``name_of_user``) was forgotten since that turn."""
+        return since >= self._known_since and all(self._forgotten.get(name, 0) <= since for name in names)
+
     def put(self, found: Found, *, turn: int, as_of: float) -> None:
         """Keep a record, unless it was forgotten, or its user was, since ``turn``.
 
@@ -60,7 +64,7 @@ class LocalSessions:
         """
         session, user = found
         entry = Entry(session, user, as_of + auth_settings.session.cache.seconds)
-        names = (session.token_hash, _name_of_user(session.user_key))
+        names = (session.token_hash, name_of_user(session.user_key))
         with self._lock:
             if turn < self._known_since or any(self._forgotten.get(name, 0) > turn for name in names):
                 return
@@ -80,7 +84,7 @@ class LocalSessions:
                 self._note(token_hash)
                 self._drop(token_hash)
             for key in user_keys:
-                self._note(_name_of_user(key))
+                self._note(name_of_user(key))
                 for token_hash in list(self._of_user.get(key, ())):
                     self._drop(token_hash)
 
@@ -130,7 +134,7 @@ class LocalSessions:
             self._known_since = max(self._known_since, self._forgotten.pop(oldest))
 
 
-def _name_of_user(key: object) -> str:
+def name_of_user(key: object) -> str:
     return f"user {key}"
 
 

@@ -51,7 +51,7 @@ class Remembered:
 
 def find(token_hash: str) -> Remembered | None:
     """The session and its user, as of at most some seconds ago."""
-    if not _may_remember():
+    if not may_remember():
         found = find_session(token_hash)
         return Remembered(*found, is_read_now=True) if found else None
     return _recall(token_hash) or _look_up_once(token_hash)
@@ -59,9 +59,12 @@ def find(token_hash: str) -> Remembered | None:
 
 def in_memory(token_hash: str) -> Entry | None:
     """What this process remembers, where that may be trusted."""
-    if shared_sessions.client() is not None and not subscription.is_live():
-        return None
-    return local.get(token_hash)
+    return local.get(token_hash) if may_trust_memory() else None
+
+
+def may_trust_memory() -> bool:
+    """Whether this process hears what the others change, where there are others."""
+    return shared_sessions.client() is None or subscription.is_live()
 
 
 def forget_session(token_hash: str) -> None:
@@ -95,7 +98,8 @@ def _follow(sender: type[Model], **kwargs: Any) -> None:
         pre_delete.connect(_session_deleted, sender=sender, dispatch_uid="better_auth.session_deleted")
 
 
-def _may_remember() -> bool:
+def may_remember() -> bool:
+    """Whether what is read now may be kept: by the settings, and not within a transaction."""
     rules = auth_settings.session.cache
     if not (rules.seconds or rules.shared_seconds):
         return False

@@ -31,8 +31,10 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "metrics",
                 "middleware",
                 "signals",
+                "simplejwt",
                 "urls",
                 "websocket",
+                "well_known",
             }
         ),
     ),
@@ -44,6 +46,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
         "lifecycles",
         frozenset(
             {
+                "access_tokens",
                 "accounts",
                 "adoption",
                 "arrivals",
@@ -52,6 +55,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "passwords",
                 "rate_limits",
                 "reauthentication",
+                "refresh_tokens",
                 "sessions",
                 "signing_keys",
                 "users",
@@ -70,6 +74,7 @@ EDGE_MODULES = ("endpoints", "delivery")
 
 # Imports within one layer, each for a reason.
 SIDEWAYS = {
+    ("access_tokens", "signing_keys"): "a signed token is signed, and verified, by the keys of the moment",
     ("password_strength", "passwords"): "the estimate shows what the policy holds against a password",
     ("reauthentication", "passwords"): "it is a check of the password, with its limit and its record",
     ("reauthentication", "rate_limits"): "guesses count against the account",

@@ -11,7 +11,7 @@ from better_auth.urls import operations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# The route index of the protocol's core (Better Auth 1.7.24).
+# The route index of the protocol's core and its jwt plugin (Better Auth 1.7.24).
 PROTOCOL_ROUTES = {
     ("GET", "/ok"),
     ("GET", "/error"),
@@ -45,14 +45,22 @@ PROTOCOL_ROUTES = {
     ("POST", "/get-access-token"),
     ("POST", "/refresh-token"),
     ("GET", "/account-info"),
+    ("GET", "/token"),
+    ("GET", "/jwks"),
 }
-OUR_ROUTES = {("POST", "/password-strength")}
+OUR_ROUTES = {
+    ("POST", "/password-strength"),
+    ("POST", "/token"),
+    ("POST", "/introspect"),
+    ("POST", "/revoke"),
+}
 # What other clients call these operations.
 ALIASES = {
     ("POST", "/register"): "/sign-up/email",
     ("POST", "/login"): "/sign-in/email",
     ("POST", "/logout"): "/sign-out",
     ("GET", "/session"): "/get-session",
+    ("GET", "/.well-known/jwks.json"): "/jwks",
 }
 # Of the route index: who must be signed in, and who must have done so a short while ago.
 FRESH_ROUTES = {"/list-sessions", "/unlink-account"}
@@ -68,6 +76,7 @@ SIGNED_IN_ROUTES = {
     "/delete-user",
     "/list-accounts",
     "/link-social",
+    "/token",
 }
 
 
@@ -83,7 +92,8 @@ def test_the_aliases_are_those_that_clients_know() -> None:
 
 def test_what_is_ours_alone_says_so() -> None:
     ours = [one for one in operations if (one.method, one.path) in OUR_ROUTES]
-    assert [(one.handler.__doc__ or "").startswith("Our addition") for one in ours] == [True]
+    assert len(ours) == len(OUR_ROUTES)
+    assert [one.name for one in ours if not (one.handler.__doc__ or "").startswith("Our addition")] == []
 
 
 def test_every_guarded_route_asks_for_a_session() -> None:

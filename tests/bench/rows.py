@@ -19,6 +19,7 @@ from tests.server import CHECKOUT, PASSWORD
 FROM_REDIS = {"BETTER_AUTH_SESSION_CACHE_SECONDS": "0"}
 FROM_DATABASE = {**FROM_REDIS, "BETTER_AUTH_SESSION_CACHE_SHARED_SECONDS": "0"}
 SIGN_IN = "/api/auth/sign-in/email"
+TOKEN = "/api/auth/token"
 # Enough to keep the core busy; what is under way at the end of a window is lost to its count.
 SIGN_IN_CONNECTIONS = 4
 # The server has one core, so one hash at a time is all that it can do; the others wait for their turn.
@@ -108,6 +109,13 @@ class Bench:
             mine = self._measured(target)
         return Row("cold", "get-session, from PostgreSQL", mine, self.original("pg"), 1.5)
 
+    def mint(self) -> Row:
+        with prepared_site() as site, ours(site, "GET /token, WSGI") as target:
+            mine = self._measured(one_cookie(target), path=TOKEN)
+        with reference("jwt", self.workspace) as target:
+            peer = self._measured(target, warm_up=self.pace.reference_warm_up, path=TOKEN)
+        return Row("mint", "a JWT of a session, EdDSA", mine, peer, 8)
+
     def sign_in(self) -> Row:
         with prepared_site() as site, ours(site, "sign-in", **ONE_CORE) as target:
             load = _signing_in(target)
@@ -155,12 +163,11 @@ class Bench:
         with prepared_site(count=10, taken=10) as site:
             return sessions.count_statements(site)
 
-    def _measured(self, target: Target, *, warm_up: float | None = None) -> Measured:
+    def _measured(self, target: Target, *, warm_up: float | None = None, path: str = PATH) -> Measured:
         ensure_right(target)
-        press(target, warm_up or self.pace.warm_up)
-        return self._all(
-            target.name, [press(target, self.pace.seconds) for _ in range(self.pace.windows)], say=True
-        )
+        press(target, warm_up or self.pace.warm_up, path=path)
+        windows = [press(target, self.pace.seconds, path=path) for _ in range(self.pace.windows)]
+        return self._all(target.name, windows, say=True)
 
     def _in_turn(self, one: Target, other: Target) -> tuple[Measured, Measured]:
         """Windows of both in turn, so that what else goes on on the machine meets both."""
@@ -206,6 +213,7 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "bare": Bench.bare,
     "redis": Bench.redis,
     "cold": Bench.cold,
+    "mint": Bench.mint,
     "sign-in": Bench.sign_in,
     "overhead": Bench.overhead,
     "size": Bench.size,

@@ -84,6 +84,35 @@ def test_messages_never_show_the_secret(configure: Configure) -> None:
     assert not any(GOOD_SECRET in one for one in shown)
 
 
+class TestJwtSecret:
+    @pytest.mark.parametrize("secret", [GOOD_SECRET[:31], "abcabcabc" * 8])
+    def test_a_short_or_regular_one(self, configure: Configure, secret: str) -> None:
+        configure(JWT={"SECRET": secret})
+        assert told("better_auth.E016") == ["JWT.SECRET is too short or too regular."]
+
+    def test_the_servers_own(self, configure: Configure) -> None:
+        configure(SECRET=GOOD_SECRET, JWT={"SECRET": GOOD_SECRET})
+        assert told("better_auth.E017") == ["JWT.SECRET is the server's own secret."]
+
+    def test_none_where_one_is_needed(self, configure: Configure) -> None:
+        configure(JWT={"ALGORITHM": "HS256"})
+        assert told("better_auth.E018") == ["JWT.ALGORITHM is HS256, but there is no secret."]
+
+    def test_a_good_one_is_no_reason_to_speak(self, configure: Configure) -> None:
+        configure(JWT={"ALGORITHM": "HS256", "SECRET": GOOD_SECRET})
+        assert [told(f"better_auth.E0{number}") for number in (16, 17, 18)] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    "entry", ["shop", "shop:", f"shop:{GOOD_SECRET[:31]}", f":{GOOD_SECRET}", "shop:" + "x" * 40]
+)
+def test_a_service_that_anybody_could_be(configure: Configure, entry: str) -> None:
+    configure(INTROSPECTION={"SECRETS": [f"blog:{GOOD_SECRET}", entry]})
+    (message,) = told("better_auth.E019")
+    assert message.startswith("INTROSPECTION.SECRETS: the secret of ")
+    assert GOOD_SECRET[:20] not in message
+
+
 @pytest.mark.parametrize(
     "url",
     ["auth.example.com", "https://auth.example.com/", "https://auth.example.com/api", "", "ftp://a.example"],

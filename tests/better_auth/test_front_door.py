@@ -8,10 +8,11 @@ from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
+import orjson
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
-from better_auth import clock, front_door, users
+from better_auth import access_tokens, clock, front_door, signing_keys, users
 from better_auth.http.endpoint import RATE_COUNTED
 from better_auth.models import Session
 from better_auth.storage import last_seen, shared_sessions
@@ -72,11 +73,25 @@ def knock_at(environ: Environ, *, may_wait: bool = True) -> front_door.Ready | N
 
 
 def ensure_same(environ: Environ) -> Answer:
-    """Open and shut, and with nothing remembered or something."""
-    shut = ask(WSGIHandler(), environ)
+    """Open and shut, and with nothing remembered or something. JWTs differ by the moment they were made."""
+    shut = timeless(ask(WSGIHandler(), environ))
     for _ in range(2):
-        assert ask(front_door.wsgi(WSGIHandler()), environ) == shut
+        assert timeless(ask(front_door.wsgi(WSGIHandler()), environ)) == shut
     return shut
+
+
+def timeless(answer: Answer) -> Answer:
+    """The answer with the claims of its JWT in the token's place."""
+    status, headers, body = answer
+    if "set-auth-jwt" in headers:
+        headers = {**headers, "set-auth-jwt": str(claims_in(headers["set-auth-jwt"]))}
+    return status, headers, body
+
+
+def claims_in(token: str) -> dict[str, Any]:
+    claims = dict(access_tokens.verify_jwt(token) or {})
+    assert claims.pop("exp") - claims.pop("iat") == 900
+    return claims
 
 
 def test_a_session_is_answered_as_behind_the_door(cookie: str) -> None:
@@ -287,8 +302,8 @@ def test_asgi_answers_as_wsgi(cookie: str) -> None:
     asyncio.run(front_door.asgi(behind)(scope, None, send))
     _, headers, body = ask(WSGIHandler(), request(HTTP_COOKIE=cookie))
     assert sent[0]["status"] == 200
-    assert {key.decode(): text.decode() for key, text in sent[0]["headers"]} == headers
-    assert sent[1]["body"] == body
+    told = {key.decode(): text.decode() for key, text in sent[0]["headers"]}
+    assert timeless(("", told, sent[1]["body"])) == timeless(("", headers, body))
 
 
 @pytest.mark.parametrize("odd", [{"QUERY_STRING": "a=b"}, {"REQUEST_METHOD": "POST"}])
@@ -320,3 +335,112 @@ def test_a_session_that_is_never_renewed_is_remembered_all_the_same(
     frozen_time.advance(days=1, seconds=1)
     assert knock_at(environ) is None
     assert ensure_same(environ)[2] == b"null"
+
+
+class TestJwt:
+    @pytest.fixture(autouse=True)
+    def _keys(self, cookie: str) -> None:
+        signing_keys.signer()
+
+    @pytest.mark.parametrize("path", ["/api/auth/jwks", "/api/auth/.well-known/jwks.json"])
+    def test_the_key_set_is_answered(self, path: str) -> None:
+        environ = request(path)
+        assert knock_at(environ, may_wait=False) is not None
+        status, headers, body = ensure_same(environ)
+        assert (status, headers["cache-control"]) == ("200 OK", "public, max-age=300")
+        assert body == signing_keys.public_set()
+
+    def test_a_token_is_minted_for_a_remembered_session(self, cookie: str) -> None:
+        environ = request("/api/auth/token", HTTP_COOKIE=cookie)
+        behind = ask(WSGIHandler(), environ)
+        for may_wait in (True, False):
+            ready = knock_at(environ, may_wait=may_wait)
+            assert ready is not None
+            headers = {name.lower(): value for name, value in ready.headers}
+            assert headers == {**behind[1], "content-length": str(len(ready.body))}
+            assert claims_in(orjson.loads(ready.body)["token"]) == claims_in(orjson.loads(behind[2])["token"])
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"HTTP_COOKIE": "better-auth.session_token=forged.AAAA"},
+            {"HTTP_AUTHORIZATION": "Bearer forged.AAAA"},
+            {"HTTP_AUTHORIZATION": "Bearer nobodys"},
+            {"REQUEST_METHOD": "POST"},
+            {"REQUEST_METHOD": "HEAD"},
+        ],
+    )
+    def test_nobody_gets_none(self, headers: dict[str, str]) -> None:
+        environ = request("/api/auth/token", **headers)
+        assert knock_at(environ) is None
+        assert ensure_same(environ)[0].startswith("4")
+
+    def test_a_revoked_session_gets_none(self, browser: ApiClient, cookie: str) -> None:
+        environ = request("/api/auth/token", HTTP_COOKIE=cookie)
+        assert knock_at(environ) is not None
+        browser.api("POST", "/sign-out", {})
+        assert knock_at(environ) is None
+        assert ensure_same(environ)[0].startswith("401")
+
+    @pytest.mark.parametrize("path", ["/api/auth/get-session", "/api/auth/token"])
+    def test_a_jwt_opens_nothing_at_the_door(self, cookie: str, path: str) -> None:
+        ready = knock_at(request("/api/auth/token", HTTP_COOKIE=cookie))
+        assert ready is not None
+        bearer = {"HTTP_AUTHORIZATION": f"Bearer {orjson.loads(ready.body)['token']}"}
+        body = ensure_same(request(path, **bearer))[2]
+        assert b"ann@example.com" not in body
+        if path.endswith("get-session"):
+            assert b"ann@example.com" in ensure_same(request(path, HTTP_COOKIE=cookie, **bearer))[2]
+
+    def test_an_access_token_opens_nothing_at_the_door(self, browser: ApiClient) -> None:
+        given = browser.api("POST", "/token", {"format": "opaque"}).json()["access_token"]
+        assert ensure_same(request(HTTP_AUTHORIZATION=f"Bearer {given}"))[2] == b"null"
+
+    def test_reads_in_a_row_carry_the_same_one(self, cookie: str) -> None:
+        environ = request(HTTP_COOKIE=cookie)
+        first, second = knock_at(environ), knock_at(environ)
+        assert first is not None
+        assert second is not None
+        assert dict(first.headers)["set-auth-jwt"] == dict(second.headers)["set-auth-jwt"]
+
+    def test_a_changed_user_has_other_claims_at_once(self, cookie: str) -> None:
+        environ = request(HTTP_COOKIE=cookie)
+        knock_at(environ)
+        ann = users.find_by_email("ann@example.com")
+        assert ann is not None
+        users.update(ann, name="Anna")
+        for _ in range(2):
+            ready = knock_at(environ)
+            assert ready is not None
+            assert claims_in(dict(ready.headers)["set-auth-jwt"])["name"] == "Anna"
+
+    def test_keys_that_are_not_in_memory_are_waited_for(self, cookie: str) -> None:
+        for environ in (request("/api/auth/token", HTTP_COOKIE=cookie), request("/api/auth/jwks")):
+            knock_at(environ)
+            signing_keys.forget()
+            knock = front_door._knock_of_environ(environ)
+            assert front_door.answer(knock, may_wait=False) is None
+            assert knock.wants_to_wait
+            assert front_door.answer(knock, may_wait=True) is not None
+            assert front_door.answer(knock, may_wait=False) is not None
+
+    def test_the_hosts_claims_are_waited_for_once(self, cookie: str, configure: Configure) -> None:
+        configure(HOOKS={"JWT_CLAIMS": f"{__name__}.claims_from_the_database"})
+        environ = request(HTTP_COOKIE=cookie)
+        assert knock_at(environ) is not None
+        signing_keys.signer()
+        ready = knock_at(environ, may_wait=False)
+        assert ready is not None
+        assert claims_in(dict(ready.headers)["set-auth-jwt"])["sessions"] == 1
+
+    def test_switched_off_there_is_nothing(self, cookie: str, configure: Configure) -> None:
+        configure(FEATURES=["bearer"])
+        for path in ("/api/auth/token", "/api/auth/jwks"):
+            assert knock_at(request(path, HTTP_COOKIE=cookie)) is None
+            assert ensure_same(request(path, HTTP_COOKIE=cookie))[0].startswith("404")
+        assert "set-auth-jwt" not in ensure_same(request(HTTP_COOKIE=cookie))[1]
+
+
+def claims_from_the_database(*, user: UserRecord, session: Any) -> dict[str, Any]:
+    return {"sessions": Session.objects.filter(user_id=user.key).count()}

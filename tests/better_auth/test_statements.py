@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from better_auth import signing_keys
 from better_auth.storage import shared_sessions
 from better_auth.storage.records import UserRecord
 from better_auth.storage.subscription import subscription
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _ann(make_user: Callable[..., UserRecord], browser: ApiClient) -> None:
     make_user("ann@example.com")
     browser.session()  # what is made once for each process is made
+    signing_keys.signer()
 
 
 def test_sign_up(browser: ApiClient, django_assert_max_num_queries: Any) -> None:

@@ -73,8 +73,6 @@ class TestAwaitedAndRefused:
     @pytest.mark.parametrize(
         ("name", "purpose"),
         [
-            ("JWT_SECRET", "tokens signed with a shared secret"),
-            ("BETTER_AUTH_JWT_SECRET", "tokens signed with a shared secret"),
             ("GOOGLE_CLIENT_ID", "sign-in with Google"),
             ("GOOGLE_CLIENT_SECRET", "sign-in with Google"),
             ("GOOGLE_REDIRECT_URI", "sign-in with Google"),
@@ -92,6 +90,21 @@ class TestAwaitedAndRefused:
         assert [str(one.message) for one in told] == [
             f"{name} is set, but {purpose} comes with a later version."
         ]
+
+    @pytest.mark.parametrize(
+        ("variables", "secret"),
+        [
+            ({}, None),
+            ({"JWT_SECRET": "j" * 40}, "j" * 40),
+            ({"BETTER_AUTH_JWT_SECRET": "b" * 40}, "b" * 40),
+            ({"JWT_SECRET": "j" * 40, "BETTER_AUTH_JWT_SECRET": "b" * 40}, "b" * 40),
+        ],
+    )
+    def test_the_secret_that_services_share_has_two_names(
+        self, tmp_path: Path, variables: dict[str, str], secret: str | None
+    ) -> None:
+        settings = settings_with(tmp_path, "BETTER_AUTH", **variables)
+        assert settings["BETTER_AUTH"].get("JWT", {}).get("SECRET") == secret
 
     def test_an_empty_variable_is_none(self) -> None:
         empty = dict.fromkeys([*environment.SUCCEEDED, *environment.AWAITED], "")

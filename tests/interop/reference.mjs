@@ -3,6 +3,7 @@
 // the working directory, where the libraries are.
 import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import * as jose from "jose";
 import { betterAuth } from "better-auth";
 import { createEmailVerificationToken } from "better-auth/api";
 import { getCookieCache } from "better-auth/cookies";
@@ -75,6 +76,19 @@ const operations = {
     await driver.releaseConnection();
     return null;
   },
+
+  // The claims of a token that the key set verifies, as a service would read them.
+  verifyJwt: async ({ token, jwks, origin }) =>
+    (await jose.jwtVerify(token, jose.createLocalJWKSet(jwks), { issuer: origin, audience: origin })).payload,
+
+  // The same with a secret that is shared.
+  verifySharedJwt: async ({ token, secret, origin }) =>
+    (await jose.jwtVerify(token, new TextEncoder().encode(secret), { issuer: origin, audience: origin })).payload,
+  signSharedJwt: ({ claims, secret }) =>
+    new jose.SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(secret)),
+
+  // The rows of the reference server's signing keys.
+  signingKeys: async () => (await (await server("")).$context).adapter.findMany({ model: "jwks" }),
 
   hashPassword: ({ password }) => hashPassword(password),
   verifyPassword: ({ hash, password }) => verifyPassword({ hash, password }),

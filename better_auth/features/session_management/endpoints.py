@@ -11,7 +11,7 @@ from better_auth import additional_fields, clock, sessions
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
 from better_auth.events import SessionRevoked, SessionsRevoked, SignedOut, publish
-from better_auth.http import cookies, session_copy, wire
+from better_auth.http import cookies, session_copy, session_jwt, wire
 from better_auth.http.endpoint import Access, Call, endpoint
 from better_auth.http.fields import Body, StrictBoolean, StrictText
 from better_auth.http.input_fields import ensure_settable_on_session
@@ -23,7 +23,7 @@ def get_session(call: Call) -> Reply:
     """The session and its user, or null. With a valid copy in a cookie the store is not asked."""
     copy = None if _flag(call, "disableCookieCache") else session_copy.read(call.credentials)
     if copy is not None:
-        return Reply(copy)
+        return _copied(call, copy)
     if _flag(call, "disableCookieCache"):
         call.credentials = replace(call.credentials, from_store=True)
     deferred = auth_settings.session.defer_refresh
@@ -131,6 +131,17 @@ def _flag(call: Call, name: str) -> bool:
     return len(values) > 1 or any(values)
 
 
+def _copied(call: Call, copy: dict[str, Any]) -> Reply:
+    reply = Reply(copy)
+    if session_jwt.is_announced():
+        claims = session_jwt.claims_of_copy(copy["user"])
+        if claims is None and call.principal:
+            claims = session_jwt.claims_of(call.user, call.session)
+        if claims is not None:
+            session_jwt.announce(reply, claims)
+    return reply
+
+
 def _session_reply(call: Call) -> Reply:
     if auth_settings.session.cookie_cache.enabled:
         # What is copied into a cookie is good for minutes: it must not be remembered from before.
@@ -144,6 +155,8 @@ def _session_reply(call: Call) -> Reply:
             "user": wire.user_object(call.user),
         }
         session_copy.refresh(call.redelivered(), reply, renewed=call.principal.renewed)
+        if session_jwt.is_announced():
+            session_jwt.announce(reply, session_jwt.claims_of(call.user, call.session))
     elif not auth_settings.session.cookie_cache.enabled and session_copy.is_present(call.credentials):
         cookies.clear_session_data(reply)
     return reply

@@ -15,7 +15,7 @@ from django.db.models import Model, QuerySet
 
 from better_auth import clock
 from better_auth.conf import auth_settings
-from better_auth.models import AuditEntry, Session, Verification
+from better_auth.models import AuditEntry, RefreshToken, Session, SigningKey, Verification
 
 BATCH_SIZE = 1000
 # SQLite takes some 30,000 parameters in a statement.
@@ -33,8 +33,8 @@ class Chore:
 
 class Command(BaseCommand):
     help = (
-        "Delete expired sessions, expired verification tokens, and audit entries older than "
-        "AUDIT.RETENTION_DAYS, in batches; each is a short transaction. Safe to run twice at once."
+        "Delete expired sessions, verification and refresh tokens, signing keys that verify no more, and "
+        "audit entries older than AUDIT.RETENTION_DAYS, in batches. Safe to run twice at once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -62,9 +62,12 @@ class Command(BaseCommand):
 def chores() -> list[Chore]:
     """What is to be deleted as of now."""
     now, days = clock.now(), auth_settings.audit.retention_days
+    grace = timedelta(days=auth_settings.jwt.grace_days)
     found = [
         Chore("Expired sessions", Session.objects.filter(expires_at__lte=now)),
         Chore("Expired verification tokens", Verification.objects.filter(expires_at__lte=now)),
+        Chore("Expired refresh tokens", RefreshToken.objects.filter(expires_at__lte=now)),
+        Chore("Signing keys past their grace", SigningKey.objects.filter(expires_at__lte=now - grace)),
     ]
     if days:
         old = AuditEntry.objects.filter(created_at__lt=now - timedelta(days=days))

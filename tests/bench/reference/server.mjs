@@ -1,10 +1,11 @@
-// The original server over PostgreSQL; MODE=redis keeps sessions in Redis, MODE=cookie in its cookie cache.
+// The original server over PostgreSQL; MODE=redis keeps sessions in Redis, MODE=cookie in its cookie cache, and
+// MODE=jwt does that and has the jwt plugin.
 // Makes its tables and one user with a session, and prints that as one line of JSON when it is ready.
 import { createServer } from "node:http";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";
-import { bearer } from "better-auth/plugins";
+import { bearer, jwt } from "better-auth/plugins";
 import pg from "pg";
 
 const { DATABASE_URL, MODE, PORT, REDIS_URL } = process.env;
@@ -28,8 +29,8 @@ const options = {
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: true },
-  plugins: [bearer()],
-  session: MODE === "cookie" ? { cookieCache: { enabled: true, maxAge: 7200 } } : {},
+  plugins: MODE === "jwt" ? [bearer(), jwt()] : [bearer()],
+  session: MODE === "cookie" || MODE === "jwt" ? { cookieCache: { enabled: true, maxAge: 7200 } } : {},
   ...(MODE === "redis" ? { secondaryStorage: await inRedis() } : {}),
 };
 const { runMigrations } = await getMigrations(options);

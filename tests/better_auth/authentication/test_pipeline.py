@@ -33,6 +33,8 @@ from tests.host.credentials import TABLE, show
 pytestmark = pytest.mark.django_db
 
 DEFAULT = (
+    "better_auth.authentication.authenticators.jwt.authenticate",
+    "better_auth.authentication.authenticators.access_token.authenticate",
     "better_auth.authentication.authenticators.bearer.authenticate",
     "better_auth.authentication.authenticators.session_cookie.authenticate",
 )

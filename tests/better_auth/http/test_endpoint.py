@@ -131,8 +131,12 @@ def test_a_database_that_is_away_is_told(signed_in: ApiClient, method: str, path
 @each(*operations)
 def test_every_answer_has_the_safety_headers(signed_in: ApiClient, operation: Operation) -> None:
     response = signed_in.api(operation.method, url_of(operation), VALID_BODIES.get(operation.path))
-    assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["Pragma"] == "no-cache"
+    if operation.path == "/jwks":  # the one answer that anybody may keep
+        assert response.headers["Cache-Control"] == "public, max-age=300"
+        assert "Pragma" not in response.headers
+    else:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Pragma"] == "no-cache"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert not any(name.startswith("Access-Control-Allow") for name in response.headers)

@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 
 from better_auth import clock
 from better_auth.management.commands.cleanup_auth import delete_in_batches
-from better_auth.models import AuditEntry, Session, Verification
+from better_auth.models import AuditEntry, RefreshToken, Session, SigningKey, Verification
 from better_auth.storage.records import UserRecord
 
 DAY = timedelta(days=1)
@@ -44,6 +44,23 @@ def add_verifications(number: int, *, expires_in: timedelta) -> None:
     )
 
 
+def add_refresh_tokens(number: int, *, expires_in: timedelta) -> None:
+    now = clock.now()
+    RefreshToken.objects.bulk_create(
+        RefreshToken(selector_hash=f"{expires_in} {index}", expires_at=now + expires_in)
+        for index in range(number)
+    )
+
+
+def add_signing_keys(number: int, *, age: timedelta) -> None:
+    """Keys whose time to sign ended so long ago."""
+    ended_at = clock.now() - age
+    SigningKey.objects.bulk_create(
+        SigningKey(replaces=f"{age} {index}", signs_from=ended_at, expires_at=ended_at)
+        for index in range(number)
+    )
+
+
 def add_entries(number: int, *, age: timedelta) -> None:
     now = clock.now()
     AuditEntry.objects.bulk_create(
@@ -59,6 +76,10 @@ def full(make_user: Callable[..., UserRecord]) -> UserRecord:
     add_sessions(user, 2, expires_in=timedelta(minutes=1))
     add_verifications(3, expires_in=-DAY)
     add_verifications(2, expires_in=timedelta(minutes=1))
+    add_refresh_tokens(3, expires_in=-DAY)
+    add_refresh_tokens(2, expires_in=timedelta(minutes=1))
+    add_signing_keys(3, age=31 * DAY)
+    add_signing_keys(2, age=29 * DAY)
     add_entries(3, age=366 * DAY)
     add_entries(2, age=364 * DAY)
     return user
@@ -73,9 +94,12 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(full: UserRecord, batch_s
     assert clean(batch_size=batch_size) == [
         "Expired sessions: 3 deleted",
         "Expired verification tokens: 3 deleted",
+        "Expired refresh tokens: 3 deleted",
+        "Signing keys past their grace: 3 deleted",
         "Audit entries older than 365 days: 3 deleted",
     ]
     assert remaining() == (2, 2, 2)
+    assert (RefreshToken.objects.count(), SigningKey.objects.count()) == (2, 2)
     now = clock.now()
     assert all(row.expires_at > now for row in Session.objects.all())
     assert all(row.expires_at > now for row in Verification.objects.all())
@@ -84,13 +108,15 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(full: UserRecord, batch_s
 
 def test_a_second_run_finds_nothing(full: UserRecord) -> None:
     clean()
-    assert [line.rsplit(": ")[1] for line in clean()] == ["0 deleted"] * 3
+    assert [line.rsplit(": ")[1] for line in clean()] == ["0 deleted"] * 5
 
 
 def test_a_dry_run_only_counts(full: UserRecord) -> None:
     assert clean(dry_run=True) == [
         "Expired sessions: 3 to delete",
         "Expired verification tokens: 3 to delete",
+        "Expired refresh tokens: 3 to delete",
+        "Signing keys past their grace: 3 to delete",
         "Audit entries older than 365 days: 3 to delete",
     ]
     assert remaining() == (5, 5, 5)
@@ -101,7 +127,7 @@ def test_the_audit_log_is_kept_as_long_as_the_settings_say(
 ) -> None:
     configure(AUDIT={"RETENTION_DAYS": 364})
     add_entries(1, age=363 * DAY)
-    assert clean()[2] == "Audit entries older than 364 days: 5 deleted"
+    assert clean()[4] == "Audit entries older than 364 days: 5 deleted"
     assert AuditEntry.objects.count() == 1
 
 
@@ -109,7 +135,7 @@ def test_with_zero_days_the_audit_log_is_kept_for_good(
     full: UserRecord, configure: Callable[..., None]
 ) -> None:
     configure(AUDIT={"RETENTION_DAYS": 0})
-    assert clean()[2:] == ["Audit entries: kept for good (AUDIT.RETENTION_DAYS is 0)"]
+    assert clean()[4:] == ["Audit entries: kept for good (AUDIT.RETENTION_DAYS is 0)"]
     assert AuditEntry.objects.count() == 5
 
 

@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from better_auth import accounts, clock, passwords, sessions, users, verifications
+from better_auth import accounts, clock, passwords, refresh_tokens, sessions, users, verifications
 from better_auth.events import AuthMethod, Client
-from better_auth.models import Account, AuditEntry, Session, Verification
+from better_auth.models import Account, AuditEntry, RefreshToken, Session, SigningKey, Verification
 from better_auth.storage import session_lookup
 from better_auth.storage.records import UserRecord
 from better_auth.verifications import Purpose
@@ -157,6 +157,34 @@ def test_the_verifications_of_a_subject() -> None:
 def test_expired_verifications() -> None:
     (statement,) = statements_of(lambda: Verification.objects.filter(expires_at__lte=clock.now()).delete())
     ensure_indexed(statement, "expires_at")
+
+
+def test_a_refresh_token_by_its_selector_and_by_its_id() -> None:
+    (statement,) = statements_of(lambda: refresh_tokens.find("rt_" + "x" * 67))
+    ensure_indexed(statement, "selector_hash")
+    (statement,) = statements_of(lambda: refresh_tokens.find_by_id("x"))
+    ensure_indexed(statement, "id")
+
+
+def test_the_rotation_and_the_end_of_a_refresh_token(ann: UserRecord) -> None:
+    issued = sessions.issue(ann, client=Client(), method=AuthMethod.PASSWORD)
+    given = refresh_tokens.issue(issued.session)
+    for statement in statements_of(lambda: refresh_tokens.rotate(given.token)):
+        ensure_indexed(statement)
+    for statement in statements_of(lambda: refresh_tokens.revoke(given.grant)):
+        ensure_indexed(statement)
+
+
+def test_a_session_that_a_token_names() -> None:
+    (statement,) = statements_of(lambda: sessions.find_living_by_id("x"))
+    ensure_indexed(statement, "id")
+
+
+def test_refresh_tokens_and_signing_keys_past_their_time() -> None:
+    for model in (RefreshToken, SigningKey):
+        rows = model._default_manager.filter(expires_at__lte=clock.now())
+        (statement,) = statements_of(lambda rows=rows: list(rows))
+        ensure_indexed(statement, "expires_at")
 
 
 @pytest.mark.parametrize("column", ["subject_id", "event_type"])

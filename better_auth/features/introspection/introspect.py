@@ -1,0 +1,60 @@
+"""What a token stands for. Source: RFC 7662, section 2.2.
+
+Every token that a bearer may show is asked of the same authenticators as at the doors, so whatever they learn
+to know is known here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from better_auth import access_tokens, clock
+from better_auth.authentication.credentials import Credentials, InvalidCredentials
+from better_auth.authentication.pipeline import authenticate
+from better_auth.authentication.principal import Principal
+from better_auth.events import observe
+from better_auth.storage.records import SessionRecord
+
+# Nothing more is said of a token that is not good, be it unknown, over, or somebody else's.
+INACTIVE: Mapping[str, Any] = {"active": False}
+CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope")
+
+
+def introspect(token: str, *, asked_by: str) -> Mapping[str, Any]:
+    """The answer for the service with this name. Writes nothing, and prolongs nothing."""
+    shown = Credentials(bearer=token, renew=False, read_only=True, any_audience=True)
+    try:
+        principal = authenticate(shown)
+    except InvalidCredentials:
+        principal = None
+    is_active = principal is not None and _may_know(asked_by, principal)
+    observe("introspection", "active" if is_active else "inactive")
+    return _describe(principal) if principal and is_active else INACTIVE
+
+
+def _may_know(name: str, principal: Principal) -> bool:
+    """A token that was made for one audience is no other's affair."""
+    meant = (principal.claims or {}).get("aud")
+    return meant is None or access_tokens.is_for(principal.claims or {}, access_tokens.audience(), name)
+
+
+def _describe(principal: Principal) -> dict[str, Any]:
+    of_server = {"iss": access_tokens.issuer(), "aud": access_tokens.audience()}
+    of_session = _times(principal.session) if principal.session else {}
+    claims = {**of_server, **of_session, **(principal.claims or {}), "sub": principal.user.id}
+    return {
+        "active": True,
+        "token_type": "Bearer",
+        "method": principal.method,
+        "username": principal.user.email,
+        **{name: claims[name] for name in CLAIMS if name in claims},
+    }
+
+
+def _times(session: SessionRecord) -> dict[str, Any]:
+    return {
+        "sid": session.id,
+        "iat": clock.epoch_ms(session.created_at) // 1000,
+        "exp": clock.epoch_ms(session.expires_at) // 1000,
+    }

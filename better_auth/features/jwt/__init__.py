@@ -1,0 +1,1 @@
+"""JWTs of sessions, their public keys, and access and refresh tokens."""

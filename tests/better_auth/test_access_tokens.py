@@ -1,0 +1,312 @@
+"""JWTs and opaque tokens: what is ours is read, everything else is refused before it costs anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import orjson
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from better_auth import access_tokens, clock, signing_keys
+from better_auth.authentication.credentials import BearerEnded, Credentials, InvalidBearer
+from better_auth.authentication.pipeline import authenticate
+from better_auth.crypto import jws
+from better_auth.crypto.jose import InvalidToken, base64url_encode
+from better_auth.crypto.signing import sign_raw
+from better_auth.features.email_verification import links
+from better_auth.storage.records import UserRecord
+from tests.conftest import FrozenTime
+
+pytestmark = pytest.mark.django_db
+Configure = Callable[..., None]
+SHARED = "shared-secret-0123456789-abcdefghijkl"
+GOOD: dict[str, Any] = {"sub": "u1", "iss": "http://testserver", "aud": "http://testserver"}
+
+
+def signed(claims: Any, **more: Any) -> str:
+    """With our key, whatever the claims are."""
+    return access_tokens.sign(orjson.dumps({**claims, **more}) if isinstance(claims, dict) else claims)
+
+
+def now() -> int:
+    return clock.epoch_ms(clock.now()) // 1000
+
+
+def good(**more: Any) -> dict[str, Any]:
+    return {**GOOD, "iat": now(), "exp": now() + 900, **more}
+
+
+def with_header(header: Any, token: str) -> str:
+    text = header if isinstance(header, str) else base64url_encode(json.dumps(header).encode())
+    return f"{text}.{token.partition('.')[2]}"
+
+
+def kid() -> str:
+    return str(signing_keys.read_header(signing_keys.signer().header.decode())["kid"])
+
+
+def public_pem() -> bytes:
+    key: Any = signing_keys.signer().key
+    return bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def forgeries() -> dict[str, str]:
+    """Attacks on tokens (RFC 8725, attacks.md D)."""
+    token, own = signed(good()), kid()
+    payload = token.split(".")[1]
+
+    def by_hmac(key: bytes, header: dict[str, Any]) -> str:
+        head = base64url_encode(json.dumps(header).encode())
+        mac = hmac.digest(key, f"{head}.{payload}".encode(), hashlib.sha256)
+        return f"{head}.{payload}.{base64url_encode(mac)}"
+
+    nones = {
+        f"alg {spelling}": with_header({"alg": spelling, "kid": own}, token.rpartition(".")[0] + ".")
+        for spelling in ("none", "None", "NONE", "nOnE", "")
+    }
+    headers = {
+        "jku": {"alg": "EdDSA", "kid": own, "jku": "http://127.0.0.1:1/keys"},
+        "x5u": {"alg": "EdDSA", "kid": own, "x5u": "http://127.0.0.1:1/cert"},
+        "jwk": {"alg": "EdDSA", "kid": own, "jwk": {"kty": "OKP"}},
+        "crit": {"alg": "EdDSA", "kid": own, "crit": ["x"]},
+        "other algorithm": {"alg": "RS256", "kid": own},
+        "no algorithm": {"kid": own},
+        "algorithm no text": {"alg": 1, "kid": own},
+        "other type": {"alg": "EdDSA", "kid": own, "typ": "dpop+jwt"},
+        "kid as list": {"alg": "EdDSA", "kid": [own]},
+        "kid as object": {"alg": "EdDSA", "kid": {"$ne": ""}},
+        "kid null": {"alg": "EdDSA", "kid": None},
+        "kid missing": {"alg": "EdDSA"},
+        "kid of a file": {"alg": "EdDSA", "kid": "../../../../dev/null"},
+        "kid of SQL": {"alg": "EdDSA", "kid": f"{own}' OR '1'='1"},
+        "kid of a URL": {"alg": "EdDSA", "kid": "http://127.0.0.1:1/key"},
+        "kid with null": {"alg": "EdDSA", "kid": f"{own}\x00"},
+        "kid long": {"alg": "EdDSA", "kid": "k" * 300},
+        "kid unknown": {"alg": "EdDSA", "kid": "k" * 32},
+    }
+    return {
+        **nones,
+        **{name: with_header(header, token) for name, header in headers.items()},
+        "public key as secret": by_hmac(public_pem(), {"alg": "HS256", "kid": own}),
+        "public jwk as secret": by_hmac(signing_keys.public_set(), {"alg": "HS256", "kid": own}),
+        "empty secret": by_hmac(b"", {"alg": "HS256"}),
+        "empty shared secret": by_hmac(b"", {"alg": "HS256", "kid": access_tokens.SHARED_KID}),
+        "our cookies' secret": by_hmac(b"0123456789abcdefghijklmnopqrstuvwxyzABCD", {"alg": "HS256"}),
+        "another's key": jwt.encode(good(), jws.generate("EdDSA"), algorithm="EdDSA", headers={"kid": own}),
+        "signature cut": token[:-2],
+        "signature empty": token.rpartition(".")[0] + ".",
+        "signature longer": token + "AA",
+        "signature with other last bits": token[:-1] + ("B" if token[-1] != "B" else "C"),
+        "signature padded": token + "==",
+        "payload changed": token.replace(payload, base64url_encode(orjson.dumps(good(sub="admin")))),
+        "header deep": with_header(base64url_encode(b'{"a":' * 90 + b"1" + b"}" * 90), token),
+        "header deeper": with_header("eyJhIjp7" * 5000, token),
+        "header no object": with_header([1], token),
+        "header garbage": with_header("%%%", token),
+        "header empty": with_header("", token),
+        "beyond ASCII": "é.é.é",
+        "lone surrogate": "\ud800.\ud800.\ud800",
+        "only dots": "..",
+        "four parts": token + ".x",
+        "five parts": "a.b.c.d.e",
+        "64 KB": with_header("A" * 65536, token),
+        "64 KB of payload": f"{token.partition('.')[0]}.{'A' * 65536}.AAAA",
+        "64 KB of dots": "." * 65536,
+    }
+
+
+@pytest.mark.parametrize("name", sorted([
+    "alg none", "alg None", "alg NONE", "alg nOnE", "alg ", "jku", "x5u", "jwk", "crit", "other algorithm",
+    "no algorithm", "algorithm no text", "other type", "kid as list", "kid as object", "kid null",
+    "kid missing", "kid of a file", "kid of SQL", "kid of a URL", "kid with null", "kid long", "kid unknown",
+    "public key as secret", "public jwk as secret", "empty secret", "empty shared secret",
+    "our cookies' secret", "another's key", "signature cut", "signature empty", "signature longer",
+    "signature with other last bits", "signature padded", "payload changed", "header deep", "header deeper",
+    "header no object", "header garbage", "header empty", "beyond ASCII", "lone surrogate", "only dots",
+    "four parts", "five parts", "64 KB", "64 KB of payload", "64 KB of dots",
+]))  # fmt: skip
+@pytest.mark.parametrize("shared", [None, SHARED], ids=["keys alone", "with a shared secret"])
+def test_a_forgery_is_nobodys(
+    name: str, shared: str | None, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(JWT={"SECRET": shared})
+    token = forgeries()[name]
+    monkeypatch.setattr(socket.socket, "connect", pytest.fail)  # nothing is fetched
+    try:
+        assert access_tokens.verify_jwt(token) is None
+        assert access_tokens.verify_jwt_again(token) is None
+    except InvalidToken:
+        pass
+    with pytest.raises(InvalidBearer):
+        authenticate(Credentials(bearer=token))
+
+
+def test_the_list_of_forgeries_is_whole() -> None:
+    assert len(forgeries()) == 48
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": None},
+        {"exp": "9999999999"},
+        {"exp": True},
+        {"exp": -1},
+        {"exp": 0},
+        {"exp": [9999999999]},
+        {"nbf": 9999999999},
+        {"nbf": "soon"},
+        {"iat": "now"},
+        {"iat": 9999999999},
+        {"iat": None},
+        {"iss": "https://evil.example"},
+        {"iss": "http://testserver/"},
+        {"iss": ["http://testserver"]},
+        {"iss": None},
+        {"sub": ""},
+        {"sub": 1},
+        {"sub": None},
+        {"sub": ["u1"]},
+        {"sub": "u\x001"},
+    ],
+    ids=str,
+)
+def test_claims_that_are_not_ours_are_refused_though_the_signature_is(claims: dict[str, Any]) -> None:
+    for check in (access_tokens.verify_jwt, access_tokens.verify_jwt_again):
+        with pytest.raises(InvalidToken):
+            check(signed(good(**claims)))
+
+
+@pytest.mark.parametrize("claim", ["exp", "iss", "sub"])
+def test_claims_that_must_be_there(claim: str) -> None:
+    claims = good()
+    del claims[claim]
+    with pytest.raises(InvalidToken):
+        access_tokens.verify_jwt(signed(claims))
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"[]", b"1", b"null", b"{", b'{"exp":NaN}', b"\xff", b'{"a":' * 1000]
+)
+def test_a_payload_that_is_no_claims(payload: bytes) -> None:
+    with pytest.raises(InvalidToken):
+        access_tokens.verify_jwt(signed(payload))
+
+
+def test_time_ends_a_token(frozen_time: FrozenTime) -> None:
+    token = signed(good())
+    frozen_time.advance(seconds=899)
+    assert access_tokens.verify_jwt_again(token)
+    frozen_time.advance(seconds=1)
+    for check in (access_tokens.verify_jwt, access_tokens.verify_jwt_again):
+        with pytest.raises(InvalidToken):
+            check(token)
+
+
+def test_a_withdrawn_key_ends_a_token_that_was_seen_before() -> None:
+    token = signed(good())
+    assert access_tokens.verify_jwt_again(token)
+    signing_keys.replace_all()
+    assert access_tokens.verify_jwt_again(token) is None
+
+
+def test_only_good_tokens_are_remembered() -> None:
+    token = signed(good())
+    for number in range(1000):
+        with pytest.raises(InvalidToken):
+            access_tokens.verify_jwt_again(f"{token[:-12]}{number:012d}")
+    assert len(access_tokens._verified) == 0
+    for number in range(access_tokens._MOST_VERIFIED + 10):
+        access_tokens._remember(number.to_bytes(16, "big"), ("kid", {}))
+    assert len(access_tokens._verified) == access_tokens._MOST_VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("audience", "is_meant"), [("a", True), (["b", "a"], True), ("b", False), ([], False)]
+)
+def test_for_whom_a_token_is(audience: Any, is_meant: bool) -> None:
+    assert access_tokens.is_for({"aud": audience}, "a") is is_meant
+    assert not access_tokens.is_for({}, "a")
+
+
+class TestSharedSecret:
+    def test_without_one_nothing_of_the_kind_is_taken(self) -> None:
+        assert access_tokens.verify_jwt(jwt.encode(good(), SHARED, algorithm="HS256")) is None
+
+    def test_a_token_of_a_service_that_has_it_is_taken(self, configure: Configure) -> None:
+        configure(JWT={"SECRET": SHARED})
+        claims = access_tokens.verify_jwt(jwt.encode(good(), SHARED, algorithm="HS256"))
+        assert claims is not None
+        assert claims["sub"] == "u1"
+
+    def test_services_verify_what_is_signed_with_it(self, configure: Configure) -> None:
+        configure(JWT={"SECRET": SHARED, "ALGORITHM": "HS256"})
+        token = signed(good())
+        assert jwt.decode(token, SHARED, algorithms=["HS256"], audience=GOOD["aud"])["sub"] == "u1"
+        assert access_tokens.verify_jwt(token)
+        assert orjson.loads(signing_keys.public_set()) == {"keys": []}
+
+    def test_other_algorithms_with_it_are_not_taken(self, configure: Configure) -> None:
+        configure(JWT={"SECRET": SHARED})
+        for algorithm in ("HS384", "HS512"):
+            assert access_tokens.verify_jwt(jwt.encode(good(), SHARED * 2, algorithm=algorithm)) is None
+
+    def test_another_systems_token_is_left_to_whoever_knows_it(self, configure: Configure) -> None:
+        configure(JWT={"SECRET": SHARED})
+        assert access_tokens.verify_jwt(jwt.encode({"user_id": 1}, "x" * 40, algorithm="HS256")) is None
+
+
+class TestOpaque:
+    GRANT = "0" * 32
+
+    def test_it_is_read_until_its_time_is_over(self, frozen_time: FrozenTime) -> None:
+        token, seconds = access_tokens.issue_opaque(self.GRANT)
+        assert len(token) == access_tokens.OPAQUE_LENGTH
+        frozen_time.advance(seconds=seconds - 1)
+        read = access_tokens.read_opaque(token)
+        assert read is not None
+        assert read.grant_id == self.GRANT
+        frozen_time.advance(seconds=1)
+        with pytest.raises(InvalidToken):
+            access_tokens.read_opaque(token)
+
+    def test_a_changed_one_costs_no_look_up(
+        self, configure: Configure, django_assert_num_queries: Any
+    ) -> None:
+        token, _ = access_tokens.issue_opaque(self.GRANT)
+        changed = [token.replace("0", "1", 1), token[:-1] + "?", token[:-1] + "é", "at_" + "x" * 85]
+        with django_assert_num_queries(0):
+            for one in changed:
+                assert len(one) == len(token)
+                with pytest.raises(InvalidBearer):
+                    authenticate(Credentials(bearer=one))
+        configure(SECRET="another-secret-0123456789-abcdefghij")
+        with pytest.raises(InvalidToken):
+            access_tokens.read_opaque(token)
+
+    @pytest.mark.parametrize("token", ["", "at_", "x" * 88, "at_" + "x" * 84])
+    def test_other_shapes_are_left_to_others(self, token: str) -> None:
+        assert access_tokens.read_opaque(token) is None
+
+
+def test_tokens_of_other_purposes_are_no_access_tokens(make_user: Callable[..., UserRecord]) -> None:
+    """D10: the verification token of a mail, a signed cookie, a refresh token."""
+    user = make_user()
+    secret = "0123456789abcdefghijklmnopqrstuvwxyzABCD"
+    others = [
+        links.issue_token(email=user.email, user_id=user.id),
+        sign_raw("x" * 32, secret=secret) + "x",
+        "rt_" + "x" * 67,
+        base64.b64encode(b"{}").decode(),
+    ]
+    for token in others:
+        with pytest.raises((InvalidBearer, BearerEnded)):
+            authenticate(Credentials(bearer=token))
