@@ -17,6 +17,7 @@ SOURCE_PASSWORD = "source_password"
 COMPARED = (*FIELDS, ACCOUNTS)
 NAMES = (*COMPARED, SOURCE_PASSWORD)
 WIDTH = 8
+NOTHING = "0" * WIDTH
 PASSWORD_DIGEST_LENGTH = 32
 
 
@@ -24,7 +25,8 @@ def fingerprint(
     values: Mapping[str, Any], identities: Iterable[tuple[str, str]], source_password: str | None = None
 ) -> str:
     """Of the columns named by ``FIELDS``, of the identities at providers, and of the hash that was read."""
-    marks = [mark(values.get(name)) for name in FIELDS]
+    get = values.get
+    marks = [mark(value) if (value := get(name)) else NOTHING for name in FIELDS]
     marks.append(mark(sorted(f"{provider} {subject}" for provider, subject in identities)))
     marks.append(mark(source_password))
     return VERSION + "".join(marks)
@@ -32,7 +34,7 @@ def fingerprint(
 
 def mark(value: Any) -> str:
     if value is None or value is False or value == "" or value == [] or value == {}:
-        return "00000000"
+        return NOTHING
     text = (
         value.encode()
         if isinstance(value, str)

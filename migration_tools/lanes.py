@@ -1,76 +1,150 @@
-"""Several batches under way at once, that come to their ends in their order."""
+"""Several processes at one run: batches are planned and written side by side, and committed in their order.
+
+Each lane is a fork. What the run has reached goes from lane to lane like a baton: whoever holds it may
+commit, and hands it on. A lane that fails or dies hands nothing on; those that wait for it see that, and undo
+theirs.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Pipe, wait
+from typing import Any, cast
 
 from django.db import connections
 
-Batch = TypeVar("Batch")
-Result = TypeVar("Result")
+End = Any  # multiprocessing.connection.Connection, whose types differ from system to system
 
 
 class Abandoned(Exception):
-    """An earlier batch failed, so this one must not come to its end."""
+    """An earlier batch was not committed, so this one must not be."""
 
 
-class Turn:
-    """Comes when all earlier batches have ended well."""
+class Baton:
+    """Comes to a lane when all earlier batches are committed, with what they have reached."""
 
-    def __init__(self, before: Turn | None) -> None:
-        self._before, self._ended, self._is_well = before, threading.Event(), False
+    def __init__(self, coming: End, going: End) -> None:
+        self._coming, self._going = coming, going
+        self.is_held = False
 
-    def wait(self) -> None:
-        """Raises ``Abandoned``."""
-        if self._before is not None:
-            self._before._ended.wait()
-            if not self._before._is_well:
-                raise Abandoned
-            self._before = None  # nor keep the whole chain alive
-
-    def end(self, *, is_well: bool) -> None:
-        self._is_well = is_well
-        self._ended.set()
-
-
-def in_lanes(count: int, batches: Iterable[Batch], work: Callable[[Batch, Turn], Result]) -> Iterator[Result]:
-    """Results in the order of the batches, each worked on in one of ``count`` threads.
-
-    ``work`` waits for its turn before it does what can't be undone. Raises what the first that failed raised;
-    those behind it find their turns abandoned.
-    """
-    under_way: deque[Future[Result]] = deque()
-    last: Turn | None = None
-    with ThreadPoolExecutor(count, thread_name_prefix="migration") as threads:
+    def take(self) -> Any:
+        """Wait for it. Raises ``Abandoned``."""
         try:
-            for batch in batches:
-                last = Turn(last)
-                under_way.append(threads.submit(_worked, work, batch, last))
-                if len(under_way) > count:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        except BaseException:
-            for future in under_way:
-                future.cancel()
-            if last is not None:
-                last.end(is_well=False)
-            raise
-        finally:
-            for _ in range(count):
-                threads.submit(connections.close_all)
+            reached = self._coming.recv()
+        except (EOFError, OSError):
+            raise Abandoned from None
+        self.is_held = True
+        return reached
+
+    def hand_on(self, reached: Any) -> None:
+        self.is_held = False
+        with suppress(OSError):  # nobody is left: that was the last batch
+            self._going.send(reached)
 
 
-def _worked(work: Callable[[Batch, Turn], Result], batch: Batch, turn: Turn) -> Result:
-    is_well = False
+Work = Callable[[int, Baton, Callable[[Any], None]], None]
+
+
+def in_lanes(
+    count: int,
+    reached: Any,
+    work: Work,
+    hear: Callable[[Any], None],
+) -> None:
+    """Run ``work(lane, baton, tell)`` in so many forks; ``hear`` gets, here, what they tell.
+
+    The connections to databases must not be shared: those of this process are closed. Raises what the first
+    lane that failed raised.
+    """
+    _let_go_of_connections()
+    batons = [Pipe(duplex=False) for _ in range(count)]
+    ears, pids = _fork(batons, work)
+    batons[0][1].send(reached)
+    for pair in batons:
+        for end in pair:
+            end.close()
     try:
-        result = work(batch, turn)
-        turn.wait()
-        is_well = True
-        return result
+        fault = _listen(ears, hear)
+    except BaseException:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        raise
     finally:
-        turn.end(is_well=is_well)
+        statuses = [os.waitpid(pid, 0)[1] for pid in pids]
+    if fault is not None:
+        raise fault
+    if any(statuses):
+        raise ChildProcessError("a process of the run has died")
+
+
+def _fork(batons: list[tuple[End, End]], work: Work) -> tuple[list[End], list[int]]:
+    ears: list[End] = []
+    pids: list[int] = []
+    for lane in range(len(batons)):
+        ear, mouth = Pipe(duplex=False)
+        pid = os.fork()
+        if pid == 0:
+            _be_lane(lane, batons, [*ears, ear], mouth, work)
+        mouth.close()
+        ears.append(ear)
+        pids.append(pid)
+    return ears, pids
+
+
+def _let_go_of_connections() -> None:
+    """Pools, too: a fork that ended one of their connections would end it for all."""
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        if getattr(connection, "pool", None):
+            connection.close_pool()  # type: ignore[attr-defined]
+
+
+def _listen(ears: list[End], hear: Callable[[Any], None]) -> BaseException | None:
+    """Until all lanes have ended; the first fault that one has told of."""
+    fault: BaseException | None = None
+    open_ears = list(ears)
+    while open_ears:
+        for ear in cast(list[End], wait(open_ears)):
+            try:
+                told = ear.recv()
+            except (EOFError, OSError):
+                open_ears.remove(ear)
+                continue
+            if isinstance(told, BaseException):
+                fault = fault or told
+            else:
+                hear(told)
+    return fault
+
+
+def _be_lane(lane: int, batons: list[tuple[End, End]], ears: list[End], mouth: End, work: Work) -> None:
+    """Never returns: what follows is the parent's."""
+    status = 1
+    try:
+        coming, going = batons[lane][0], batons[(lane + 1) % len(batons)][1]
+        for end in (*ears, *(end for pair in batons for end in pair)):
+            if end not in (coming, going):
+                end.close()
+        work(lane, Baton(coming, going), mouth.send)
+        status = 0
+    except Abandoned:
+        status = 0
+    except BaseException as fault:  # the parent is to raise it
+        with suppress(OSError):
+            mouth.send(_sendable(fault))
+            status = 0
+    finally:
+        os._exit(status)
+
+
+def _sendable(fault: BaseException) -> BaseException:
+    try:
+        pickle.loads(pickle.dumps(fault))  # noqa: S301, our own
+    except Exception:  # whatever it is that can't be sent
+        return RuntimeError(type(fault).__name__)
+    return fault

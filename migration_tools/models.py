@@ -41,6 +41,7 @@ class MigrationRun(models.Model):
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.RUNNING)
     options = models.JSONField(default=dict, blank=True)
     identity = models.JSONField(default=dict, blank=True)
+    adopted_keys = models.JSONField(default=list, blank=True)
     checkpoint = models.TextField(blank=True, default="")
     total = models.PositiveBigIntegerField(null=True, blank=True)
     done = models.PositiveBigIntegerField(default=0)

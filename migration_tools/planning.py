@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from migration_tools.checking import Checked
 from migration_tools.duplicates import Duplicates
@@ -61,6 +61,19 @@ class Item:
     refusal: Refused | None = None
 
 
+class Line(NamedTuple):
+    """What a report says of a record."""
+
+    number: int
+    place: str
+    external_id: str
+    email: str
+    outcome: str
+    reason: str
+    detail: str
+    warnings: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Plan:
     """``person``: whom it is joined with; ``changes``: columns to write to them; ``sets_password``: whether
@@ -76,6 +89,24 @@ class Plan:
     changes: dict[str, Any] = field(default_factory=dict)
     sets_password: bool = False
     keeps_id: bool = True
+
+    def line(self) -> Line | None:
+        """None for a record that comes without a word to be said about it."""
+        item, checked = self.item, self.item.checked
+        warnings = tuple(dict.fromkeys([*(checked.warnings if checked else ()), *self.warnings]))
+        if not (warnings or self.reason):
+            return None
+        email = checked.email if checked else ""
+        return Line(
+            item.number,
+            item.place,
+            item.external_id,
+            email,
+            str(self.outcome),
+            self.reason,
+            self.detail,
+            warnings,
+        )
 
     @property
     def has_unknown_hash(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from django.core.management.base import CommandError
 
 from migration_tools.models import MigrationRecord
-from migration_tools.planning import NOT_BROUGHT, Outcome, Plan
+from migration_tools.planning import NOT_BROUGHT, Line, Outcome
 from migration_tools.runner import UNKNOWN_HASH
 
 COLUMNS = ("number", "place", "id", "e-mail", "outcome", "reason", "detail", "warnings")
@@ -37,47 +37,25 @@ class Report:
         self.reasons: dict[str, int] = {}
         self.warnings: dict[str, int] = {}
 
-    def add(self, plan: Plan) -> None:
-        """Of a run from its beginning on."""
-        checked = plan.item.checked
-        warnings = list(dict.fromkeys([*(checked.warnings if checked else ()), *plan.warnings]))
-        email = checked.email if checked else ""
-        self._add(
-            plan.item.number,
-            plan.item.place,
-            plan.item.external_id,
-            email,
-            plan.outcome,
-            plan.reason,
-            plan.detail,
-            warnings,
-        )
+    def add(self, line: Line) -> None:
+        """What a run from its beginning on tells."""
+        for warning in line.warnings:
+            self.warnings[warning] = self.warnings.get(warning, 0) + 1
+        if Outcome(line.outcome) not in NOT_BROUGHT:
+            return
+        self.reasons[line.reason] = self.reasons.get(line.reason, 0) + 1
+        cells = (line.number, line.place, line.external_id, masked(line.email), line.outcome)
+        more = (line.reason, line.detail, " ".join(line.warnings))
+        self._writer.writerow([_harmless(cell) for cell in (*cells, *more)])
 
     def add_former(self, records: Iterable[MigrationRecord]) -> None:
         """Of a run that is resumed: what it did before."""
         for one in records:
-            warnings = [part for part in one.warnings.split(",") if part]
+            warnings = tuple(part for part in one.warnings.split(",") if part)
             identifier = one.legacy_id or ""
-            self._add(one.position, one.place, identifier, "", one.outcome, one.reason, one.detail, warnings)
-
-    def _add(
-        self,
-        number: int,
-        place: str,
-        identifier: str,
-        email: str,
-        outcome: str,
-        reason: str,
-        detail: str,
-        warnings: list[str],
-    ) -> None:
-        for warning in warnings:
-            self.warnings[warning] = self.warnings.get(warning, 0) + 1
-        if Outcome(outcome) not in NOT_BROUGHT:
-            return
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
-        cells = (number, place, identifier, masked(email), outcome, reason, detail, " ".join(warnings))
-        self._writer.writerow([_harmless(cell) for cell in cells])
+            self.add(
+                Line(one.position, one.place, identifier, "", one.outcome, one.reason, one.detail, warnings)
+            )
 
     def close(self, told: Mapping[str, Any], counts: Mapping[str, int]) -> None:
         """Write the JSON file; ``told`` says what was run."""

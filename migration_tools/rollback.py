@@ -18,7 +18,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.core.serializers.python import Serializer
 from django.db import router, transaction
 
-from better_auth import clock, passwords, users
+from better_auth import adopted_keys, clock, passwords, users
 from better_auth.events import publish
 from better_auth.models import Account, Session
 from migration_tools import journal, sealing
@@ -150,6 +150,7 @@ class Rollback:
             MigrationRecord.objects.filter(run=self.run).exclude(state=RecordState.MIGRATED).update(
                 state=RecordState.ROLLED_BACK
             )
+            adopted_keys.disown(self.run.adopted_keys)
             journal.finish(self.run, self.lease, state=RunState.ROLLED_BACK)
             details = {"run": self.run.pk, "source": self.run.source, **self.counts}
             publish(MigrationRolledBack(details=details))

@@ -6,25 +6,27 @@ A dry run does the same reading, checking and planning, and stops before the wri
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
+from itertools import count, islice
+from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from better_auth import adopted_keys
 from better_auth.events import observe
 from better_auth.users import EmailTaken
 from migration_tools import journal
 from migration_tools.checking import check, keys_of
 from migration_tools.duplicates import Duplicates
-from migration_tools.lanes import Turn, in_lanes
+from migration_tools.lanes import Baton, in_lanes
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState
-from migration_tools.planning import Item, Outcome, Plan, Planner
+from migration_tools.planning import Item, Line, Outcome, Plan, Planner
 from migration_tools.policy import OnConflict, Policy
 from migration_tools.records import Read, Refused
 from migration_tools.sources.source import Source
@@ -84,7 +86,7 @@ class Pen:
 
 @dataclass(slots=True)
 class Migration:
-    """``tell`` hears of progress, ``listen`` of every plan as it is carried out (or would be)."""
+    """``tell`` hears of progress, ``listen`` of every record of which there is something to say."""
 
     source: Source
     name: str
@@ -94,7 +96,7 @@ class Migration:
     is_strict: bool = False
     jobs: int = 1
     tell: Callable[[Progress], None] = lambda progress: None
-    listen: Callable[[Plan], None] = lambda plan: None
+    listen: Callable[[Line], None] = lambda line: None
     counts: Counter[str] = field(default_factory=Counter)
     total: int = 0
     done: int = 0
@@ -119,7 +121,7 @@ class Migration:
         stays, and the run can be resumed.
         """
         planner = Planner(self.policy, self._look_for_duplicates(lambda: journal.keep(run, lease)))
-        target = Target(self.name)
+        target = Target(self.name, asks_for_ids=False)
         writer = Writer(self.name, run.pk, run.started_at, self.policy)
         position = run.checkpoint
         if position:
@@ -127,16 +129,50 @@ class Migration:
         else:
             self._forget_attempts()
         journal.keep(run, lease, total=self.total)
+        self._adopt_signing_keys(run, lease)
         pen = Pen(planner, target, writer, run, lease)
-        batches = self._batches(position, self.done)
-        if self.jobs > 1 and connection.vendor == "postgresql":
-            for _ in in_lanes(self.jobs, batches, partial(self._write_beside_others, pen)):
-                pass
+        if self.jobs > 1 and connection.vendor == "postgresql" and hasattr(os, "fork"):
+            self._run_in_lanes(pen, position)
             return
-        for items in batches:
+        for items in self._batches(position, self.done):
             stop = self._write(pen, items)
             if stop:
                 raise stop
+
+    def _run_in_lanes(self, pen: Pen, position: str) -> None:
+        """The same in several processes: each has the batches of its lane, and reads past the others'."""
+        first = self.done
+        self.source.close()
+
+        def work(lane: int, baton: Baton, tell: Callable[[Any], None]) -> None:
+            lines: list[Line] = []
+            self.listen, self.tell = lines.append, lambda progress: None
+            for items in self._batches(position, first, lane=lane):
+                self._write_in_turn(pen, items, baton)
+                tell((self.done, self.counts, lines[:]))
+                lines.clear()
+                baton.hand_on((self.done, self.counts))
+
+        in_lanes(self.jobs, (self.done, self.counts), work, self._hear)
+
+    def _hear(self, told: tuple[int, Counter[str], list[Line]]) -> None:
+        """Of a batch that a lane has committed; lanes are not heard in the order of their batches."""
+        done, counts, lines = told
+        if done > self.done:
+            created = counts[Outcome.CREATED] - self.counts[Outcome.CREATED]
+            if created:
+                observe("migrated_users", self.name, value=created)
+            self.done, self.counts = done, counts
+        for line in lines:
+            self.listen(line)
+        self.tell(Progress("writing", self.done, self.total, self.counts))
+
+    def _adopt_signing_keys(self, run: MigrationRun, lease: Lease) -> None:
+        keys = self.source.signing_keys()
+        if keys:
+            with transaction.atomic():
+                adopted = [*run.adopted_keys, *adopted_keys.adopt(keys)]
+                journal.keep(run, lease, adopted_keys=adopted)
 
     def _forget_attempts(self) -> None:
         """Records without an id can't be recognised: those of earlier runs give way to this one's."""
@@ -164,27 +200,33 @@ class Migration:
 
     def items(self, after: str = "", number: int = 0) -> Iterator[Item]:
         """Records, read and checked."""
-        for read in self._selected(after, number):
-            number += 1
-            if read.user is None:
-                yield Item(number, read.place, read.position, read.external_id, refusal=read.refusal)
-                continue
-            external_id = read.user.external_id
-            try:
-                checked = check(read.user, self.policy)
-            except Refused as refusal:
-                yield Item(number, read.place, read.position, external_id, refusal=refusal)
-            else:
-                yield Item(number, read.place, read.position, external_id, checked=checked)
+        for number, read in enumerate(self._selected(after, number), start=number + 1):  # noqa: B020
+            yield self._item(number, read)
+
+    def _item(self, number: int, read: Read) -> Item:
+        if read.user is None:
+            return Item(number, read.place, read.position, read.external_id, refusal=read.refusal)
+        external_id = read.user.external_id
+        try:
+            checked = check(read.user, self.policy)
+        except Refused as refusal:
+            return Item(number, read.place, read.position, external_id, refusal=refusal)
+        return Item(number, read.place, read.position, external_id, checked=checked)
 
     def _selected(self, after: str, number: int) -> Iterator[Read]:
         limit = None if self.selection.limit is None else max(self.selection.limit - number, 0)
         return Selection(limit, self.selection.emails).of(self.source.read(after))
 
-    def _batches(self, after: str, number: int) -> Iterator[list[Item]]:
-        items = self.items(after, number)
-        while batch := list(islice(items, self.batch_size)):
-            yield batch
+    def _batches(self, after: str, number: int, lane: int | None = None) -> Iterator[list[Item]]:
+        """All, or those of one of the lanes."""
+        records = self._selected(after, number)
+        for turn in count():
+            reads = list(islice(records, self.batch_size))
+            if not reads:
+                return
+            if lane is None or turn % self.jobs == lane:
+                yield [self._item(at, read) for at, read in enumerate(reads, start=number + 1)]
+            number += len(reads)
 
     def _plan(self, planner: Planner, target: Target, items: list[Item]) -> tuple[list[Plan], Stopped | None]:
         """The plans up to where the run must stop, if it must."""
@@ -200,18 +242,22 @@ class Migration:
             return True
         return self.is_strict and plan.outcome in (Outcome.CONFLICT, Outcome.INVALID, Outcome.FAILED)
 
-    def _write_beside_others(self, pen: Pen, items: list[Item], turn: Turn) -> None:
-        """Plan and write while earlier batches do, commit behind them; what goes wrong is done again then."""
+    def _write_in_turn(self, pen: Pen, items: list[Item], baton: Baton) -> None:
+        """Plan and write while other lanes do, commit behind them; what goes wrong is done again then."""
         plans, stop = self._plan(pen.planner, pen.target, items)
         if plans:
             try:
-                self._commit(pen, plans, turn)
+                self._commit(pen, plans, baton)
             except (IntegrityError, EmailTaken, OperationalError, InterfaceError):
-                turn.wait()
+                self._take_turn(baton)
                 stop = self._write(pen, items)
-        turn.wait()
+        self._take_turn(baton)
         if stop:
             raise stop
+
+    def _take_turn(self, baton: Baton) -> None:
+        if not baton.is_held:
+            self.done, self.counts = baton.take()
 
     def _write(self, pen: Pen, items: list[Item]) -> Stopped | None:
         """One transaction. Where somebody was quicker, planned anew; in the end record by record."""
@@ -220,7 +266,7 @@ class Migration:
             try:
                 self._commit_patiently(pen, plans)
             except (IntegrityError, EmailTaken):
-                pen.target.has_entries = True
+                pen.target.has_entries = pen.target.asks_for_ids = True
                 continue
             return stop
         if len(items) > 1:
@@ -251,12 +297,12 @@ class Migration:
                         self._count(plans)
                         return
 
-    def _commit(self, pen: Pen, plans: list[Plan], turn: Turn | None = None) -> None:
+    def _commit(self, pen: Pen, plans: list[Plan], baton: Baton | None = None) -> None:
         with transaction.atomic():
             _hasten()
             pen.writer.write(plans)
-            if turn:
-                turn.wait()
+            if baton:
+                self._take_turn(baton)
             # Last of all: whoever has lost the lease undoes what is written here.
             journal.keep(
                 pen.run,
@@ -266,7 +312,7 @@ class Migration:
                 counts=dict(self.counts + _counted(plans)),
             )
         created = sum(plan.outcome is Outcome.CREATED for plan in plans)
-        if created:
+        if created and not baton:  # else the process that hears of all counts them
             observe("migrated_users", self.name, value=created)
         before = self.done
         self._count(plans)
@@ -277,7 +323,9 @@ class Migration:
         self.counts += _counted(plans)
         self.done += len(plans)
         for plan in plans:
-            self.listen(plan)
+            line = plan.line()
+            if line:
+                self.listen(line)
         self.tell(Progress("writing", self.done, self.total, self.counts))
 
 

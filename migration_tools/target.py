@@ -66,14 +66,16 @@ class Known:
 class Target:
     """Asks this project's database about the records of one source.
 
-    ``has_entries``: whether the journal may know any of them from before.
+    ``has_entries``: whether the journal may know any of them from before; ``asks_for_ids``: whether somebody
+    here may have a legacy id as theirs, or whether the unique index will say so.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, asks_for_ids: bool = True) -> None:
         self.source = source
         self._carrier: Any = carrier_model()
         self._id = "id" if has_user_row() else "public_id"
         # Where every user of the host's has a profile, nobody's address is in the host's table alone.
+        self.asks_for_ids = asks_for_ids
         self.has_entries = MigrationRecord.objects.filter(source=source).exists()
         self._has_strangers = not has_user_row() and adoption.waiting().exists()
 
@@ -85,7 +87,7 @@ class Target:
         self._look_up(
             known,
             {
-                self._id: [one.external_id for one in batch],
+                self._id: [one.external_id for one in batch] if self.asks_for_ids else [],
                 "email": list(emails),
                 "username": _values(batch, "username"),
                 "phone_number": _values(batch, "phone_number"),
@@ -118,7 +120,8 @@ class Target:
         is_postgresql = connection.vendor == "postgresql"
         holds = "{} = ANY(%s)" if is_postgresql else "{} IN (SELECT value FROM json_each(%s))"
         sql = (
-            f"SELECT {primary_key}, {', '.join(names.values())} FROM {connection.ops.quote_name(meta.db_table)} "  # noqa: S608
+            f"SELECT {primary_key}, {', '.join(names.values())} "  # noqa: S608
+            f"FROM {connection.ops.quote_name(meta.db_table)} "
             f"WHERE {' OR '.join(holds.format(names[column]) for column in asked)}"
         )
         values = (

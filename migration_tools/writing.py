@@ -17,7 +17,7 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import token_digest
 from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
-from better_auth.storage.records import carrier_model, has_user_row
+from better_auth.storage.records import UserRecord, carrier_model, has_user_row
 from migration_tools import identifiers, sealing
 from migration_tools.fingerprints import fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
@@ -151,13 +151,7 @@ class Writer:
             )
             if (one.provider_id, one.account_id) not in person.identities
         ]
-        record = users.find_by_key(person.key)
-        if record is None:
-            raise users.EmailTaken("the user is gone")  # planned anew, as any other race
-        users.lock(record)
-        record = users.get(record)
-        if not (record.email == person.email and record.email_verified == person.email_verified):
-            raise users.EmailTaken("the user has changed")  # whether they may be joined is to be asked again
+        record = _locked(person)
         changes = _changes(plan)
         former = {
             "columns": _columns_of(person, [*changes, "updated_at"]) if changes else {},
@@ -230,6 +224,18 @@ def _legacy_id(plan: Plan, item: Item) -> str | None:
     if plan.reason == "duplicate-id" or plan.outcome is Outcome.INVALID:
         return None
     return item.external_id or None
+
+
+def _locked(person: Person) -> UserRecord:
+    """Whether they may be joined is to be asked again where they have changed: planned anew, as any race."""
+    record = users.find_by_key(person.key)
+    if record is None:
+        raise users.EmailTaken("the user is gone")
+    users.lock(record)
+    record = users.get(record)
+    if (record.email, record.email_verified) != (person.email, person.email_verified):
+        raise users.EmailTaken("the user has changed")
+    return record
 
 
 def _checked(plan: Plan) -> Any:

@@ -75,11 +75,16 @@ def _layout(model: type[Model], alias: str) -> Layout:
     fields, connection = _fields(model), connections[alias]
     prepared = ((at, _preparation(field, connection)) for at, field in enumerate(fields))
     return Layout(
-        constants={field.attname: field.get_default() for field in fields if not callable(field.default)},
-        factories=tuple((field.attname, field.get_default) for field in fields if callable(field.default)),
+        constants={field.attname: field.get_default() for field in fields if not _is_made_anew(field)},
+        factories=tuple((field.attname, field.get_default) for field in fields if _is_made_anew(field)),
         pick=itemgetter(*(field.attname for field in fields)),
         preparations=tuple((at, prepare) for at, prepare in prepared if prepare is not None),
     )
+
+
+def _is_made_anew(field: Any) -> bool:
+    """Whether each row has a default of its own."""
+    return field.has_default() and callable(field.default)
 
 
 def _fields(model: type[Model]) -> list[Any]:

@@ -37,7 +37,13 @@ def _add_source(parser: CommandParser) -> None:
 def _add_rules(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--batch-size", type=_positive, default=500, metavar="N", help="records in one transaction (500)")
-    add("--jobs", type=_positive, default=1, metavar="N", help="batches that are written side by side (1)")
+    add(
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes that work side by side, on PostgreSQL (1)",
+    )
     add("--on-conflict", choices=[str(one) for one in OnConflict], default="skip", help=ON_CONFLICT)
     add("--trust-verified", action="store_true", help="believe the source which addresses are verified")
     add("--strict", action="store_true", help="stop at the first record that can't be brought")

@@ -17,7 +17,7 @@ from migration_tools.events import MigrationFinished, MigrationResumed, Migratio
 from migration_tools.journal import LeaseLost, RunRefused
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RunState
-from migration_tools.planning import Outcome, Plan
+from migration_tools.planning import Line, Outcome
 from migration_tools.progress import Display
 from migration_tools.reports import Report
 from migration_tools.runner import UNKNOWN_HASH, Migration, Progress, Stopped, seldom_collected
@@ -89,22 +89,20 @@ def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
 
 
 class Reasons:
-    """Counts why records were not brought, and hands every plan on to the report."""
+    """Counts why records were not brought, and hands every line on to the report."""
 
     def __init__(self, report: Report | None) -> None:
         self._report = report
         self.counts: dict[tuple[str, str], int] = {}
         self.examples: dict[tuple[str, str], str] = {}
 
-    def add(self, plan: Plan) -> None:
-        if plan.reason:
-            key = (str(plan.outcome), plan.reason)
+    def add(self, line: Line) -> None:
+        if line.reason:
+            key = (line.outcome, line.reason)
             self.counts[key] = self.counts.get(key, 0) + 1
-            self.examples.setdefault(
-                key, f"{plan.item.place}: {plan.detail}" if plan.detail else plan.item.place
-            )
+            self.examples.setdefault(key, f"{line.place}: {line.detail}" if line.detail else line.place)
         if self._report:
-            self._report.add(plan)
+            self._report.add(line)
 
 
 def _start(job: Job) -> tuple[MigrationRun, Lease]:

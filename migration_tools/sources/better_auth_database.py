@@ -13,7 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+import orjson
+
 from better_auth import clock
+from better_auth.adopted_keys import AdoptedKey
 from migration_tools.neutral import external_id_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacySession, LegacyUser, Read, Refused
 from migration_tools.sources.databases import Database, Selection, key_from, key_text
@@ -28,6 +31,8 @@ ACCOUNT = ("accountId", "providerId", "scope", "password", "createdAt")
 ISSUER = ("issuer",)
 SESSION = ("token", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent")
 OPTIONAL = {"user": (*PLUGINS, *BANS), "account": ISSUER, "session": ("impersonatedBy",)}
+# Of keys from before the table named them.
+ALGORITHMS = {"Ed25519": "EdDSA", "P-256": "ES256", "P-521": "ES512"}
 HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -71,6 +76,14 @@ class BetterAuthDatabase(Source):
 
     def close(self) -> None:
         self.database.close()
+
+    def signing_keys(self) -> Sequence[AdoptedKey]:
+        """Those of the ``jwt`` plugin, where it was in use."""
+        table = self._table("jwks")
+        if not self.database.has_table(table):
+            return ()
+        rows = self.database.rows(f"SELECT * FROM {self.database.quote(table)}").dicts()  # noqa: S608
+        return [_signing_key(row) for row in rows]
 
     def _table(self, name: str) -> str:
         return str(self._tables.get(name, name))
@@ -151,6 +164,22 @@ class BetterAuthDatabase(Source):
             for name, value in row.items()
             if name not in known and isinstance(value, str | int | float | bool) and "\0" not in str(value)
         }
+
+
+def _signing_key(row: Mapping[str, Any]) -> AdoptedKey:
+    public_key = text_of(row["publicKey"], "publicKey") or ""
+    members = orjson.loads(public_key)
+    algorithm = (
+        text_of(row.get("alg"), "alg") or members.get("alg") or ALGORITHMS.get(members.get("crv"), "EdDSA")
+    )
+    return AdoptedKey(
+        kid=text_of(row["id"], "id") or "",
+        alg=algorithm,
+        crv=text_of(row.get("crv"), "crv") or members.get("crv"),
+        public_key=public_key,
+        private_key=text_of(row["privateKey"], "privateKey") or "",
+        created_at=moment_of(row["createdAt"], "createdAt", UTC) or clock.now(),
+    )
 
 
 def _roles(told: str | None) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from better_auth.adopted_keys import AdoptedKey
 from migration_tools.mapping import MappingFile
 from migration_tools.records import Read
 
@@ -49,6 +50,10 @@ class Source(ABC):
     def identity(self) -> Mapping[str, Any]:
         """What tells this input from another one, so that a position is not used on the wrong one."""
         return {}
+
+    def signing_keys(self) -> Sequence[AdoptedKey]:
+        """Keys that the other server has signed tokens with; its secret must be ours."""
+        return ()
 
     def policy(self) -> Mapping[str, Any]:
         """What the mapping file says about how to treat the users."""

@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
             {
                 "access_tokens",
                 "accounts",
+                "adopted_keys",
                 "adoption",
                 "arrivals",
                 "mail",
