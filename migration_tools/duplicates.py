@@ -11,14 +11,17 @@ import sqlite3
 
 from migration_tools.checking import Checked, Keys
 
-FLUSH = 5000
+Hashes = tuple[list[tuple[int, int]], list[tuple[int, int, int]], list[tuple[int]]]
 
 TABLES = """
 CREATE TABLE ids (key INTEGER PRIMARY KEY, first INTEGER, many INTEGER DEFAULT 0);
 CREATE TABLE emails (key INTEGER PRIMARY KEY, raw INTEGER, lower INTEGER, many INTEGER DEFAULT 0, kind
 INTEGER DEFAULT 0); CREATE TABLE others (key INTEGER PRIMARY KEY, many INTEGER DEFAULT 0);
 """
-ADD_ID = "INSERT INTO ids (key, first) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET many = 1"
+ADD_ID = """
+INSERT INTO ids (key, first) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET
+    many = 1, first = min(first, excluded.first)
+"""
 ADD_EMAIL = """
 INSERT INTO emails (key, raw, lower) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET many = 1, kind = max(
     kind, CASE WHEN lower <> excluded.lower THEN 2 WHEN raw <> excluded.raw THEN 1 ELSE 0 END)
@@ -27,7 +30,7 @@ ADD_OTHER = "INSERT INTO others (key) VALUES (?) ON CONFLICT (key) DO UPDATE SET
 
 
 class Duplicates:
-    """Fill with ``add`` for every record, then ``close``; from then on it answers."""
+    """Fill with ``add`` for every record and ``flush`` at times, then ``close``; from then on it answers."""
 
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(16)
@@ -56,12 +59,25 @@ class Duplicates:
                 self._others.append((self._key("phone", keys.phone_number),))
             # One that stands twice in a record is no other's.
             self._others += [(self._identity_key(*one),) for one in dict.fromkeys(keys.identities)]
-        if len(self._ids) >= FLUSH:
-            self._flush()
+
+    def drain(self) -> Hashes:
+        """What was added, for ``absorb`` in the process that keeps the scratch file."""
+        hashes = (self._ids[:], self._emails[:], self._others[:])
+        for rows in (self._ids, self._emails, self._others):
+            rows.clear()
+        return hashes
+
+    def absorb(self, hashes: Hashes) -> None:
+        """In any order."""
+        ids, emails, others = hashes
+        self._ids += ids
+        self._emails += emails
+        self._others += others
+        self.flush()
 
     def close(self) -> None:
         """Keep what comes twice, and let go of the rest."""
-        self._flush()
+        self.flush()
         ask = self._scratch.execute
         self._first = dict(ask("SELECT key, first FROM ids WHERE many"))
         self._kinds = dict(ask("SELECT key, kind FROM emails WHERE many"))
@@ -99,7 +115,8 @@ class Duplicates:
     def _key(self, kind: str, text: str) -> int:
         return hash((self._salt, kind, text))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let the scratch file have what was added."""
         for statement, rows in ((ADD_ID, self._ids), (ADD_EMAIL, self._emails), (ADD_OTHER, self._others)):
             self._scratch.executemany(statement, rows)
             rows.clear()

@@ -22,14 +22,14 @@ from better_auth.events import observe
 from better_auth.users import EmailTaken
 from migration_tools import journal
 from migration_tools.checking import check, keys_of
-from migration_tools.duplicates import Duplicates
+from migration_tools.duplicates import Duplicates, Hashes
 from migration_tools.lanes import Baton, in_lanes
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState
 from migration_tools.planning import Item, Line, Outcome, Plan, Planner
 from migration_tools.policy import OnConflict, Policy
 from migration_tools.records import Read, Refused
-from migration_tools.sources.source import Source
+from migration_tools.sources.source import Share, Source
 from migration_tools.target import Target, analyze_tables
 from migration_tools.writing import Writer
 
@@ -131,7 +131,7 @@ class Migration:
         journal.keep(run, lease, total=self.total)
         self._adopt_signing_keys(run, lease)
         pen = Pen(planner, target, writer, run, lease)
-        if self.jobs > 1 and connection.vendor == "postgresql" and hasattr(os, "fork"):
+        if self._has_lanes():
             self._run_in_lanes(pen, position)
             return
         for items in self._batches(position, self.done):
@@ -183,20 +183,55 @@ class Migration:
     def _look_for_duplicates(self, sign_of_life: Callable[[], None] = lambda: None) -> Duplicates:
         duplicates = Duplicates()
         expected = self.source.total() if self.selection == Selection() else self.selection.limit
+
+        def seen(number: int) -> None:
+            self.total = max(self.total, number)
+            sign_of_life()
+            self.tell(Progress("checking", number, expected, Counter()))
+
+        if self._has_lanes() and self.source.is_shareable:
+            self._add_in_lanes(duplicates, seen)
+        else:
+            for number in self._add(duplicates, self._selected("", 0)):
+                seen(number)
+                duplicates.flush()
+        duplicates.close()
+        self.tell(Progress("checking", self.total, self.total, Counter()))
+        return duplicates
+
+    def _add(self, duplicates: Duplicates, records: Iterator[Read]) -> Iterator[int]:
+        """How many there were, after each so many and at the end."""
         number = 0
-        for number, read in enumerate(self._selected("", 0), start=1):
+        for number, read in enumerate(records, start=1):
             if read.user is not None:
                 with suppress(Refused):
                     keys = keys_of(read.user, self.policy)
                     is_coming = not keys.is_deleted or self.policy.bring_deleted
                     duplicates.add(number, keys, is_coming=is_coming)
             if number % LEASE_EVERY == 0:
-                sign_of_life()
-                self.tell(Progress("checking", number, expected, Counter()))
-        duplicates.close()
-        self.total = number
-        self.tell(Progress("checking", number, number, Counter()))
-        return duplicates
+                yield number
+        yield number
+
+    def _add_in_lanes(self, duplicates: Duplicates, seen: Callable[[int], None]) -> None:
+        def work(lane: int, baton: Baton, tell: Callable[[Any], None]) -> None:
+            for number in self._add(duplicates, self._selected("", 0, self._share(lane))):
+                tell((number, duplicates.drain()))
+
+        def hear(told: tuple[int, Hashes]) -> None:
+            number, hashes = told
+            duplicates.absorb(hashes)
+            seen(number)
+
+        in_lanes(self.jobs, None, work, hear)
+
+    def _has_lanes(self) -> bool:
+        return self.jobs > 1 and connection.vendor == "postgresql" and hasattr(os, "fork")
+
+    def _share(self, lane: int | None) -> Share | None:
+        """A source that can leaves other lanes' records unread; a choice by address wants them all."""
+        if lane is None or not self.source.is_shareable or self.selection.emails is not None:
+            return None
+        return Share(lane, self.jobs, self.batch_size)
 
     def items(self, after: str = "", number: int = 0) -> Iterator[Item]:
         """Records, read and checked."""
@@ -213,13 +248,14 @@ class Migration:
             return Item(number, read.place, read.position, external_id, refusal=refusal)
         return Item(number, read.place, read.position, external_id, checked=checked)
 
-    def _selected(self, after: str, number: int) -> Iterator[Read]:
+    def _selected(self, after: str, number: int, share: Share | None = None) -> Iterator[Read]:
         limit = None if self.selection.limit is None else max(self.selection.limit - number, 0)
-        return Selection(limit, self.selection.emails).of(self.source.read(after))
+        records = self.source.read(after, share) if share else self.source.read(after)
+        return Selection(limit, self.selection.emails).of(records)
 
     def _batches(self, after: str, number: int, lane: int | None = None) -> Iterator[list[Item]]:
         """All, or those of one of the lanes."""
-        records = self._selected(after, number)
+        records = self._selected(after, number, self._share(lane))
         for turn in count():
             reads = list(islice(records, self.batch_size))
             if not reads:

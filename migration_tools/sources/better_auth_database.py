@@ -20,7 +20,7 @@ from better_auth.adopted_keys import AdoptedKey
 from migration_tools.neutral import external_id_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacySession, LegacyUser, Read, Refused
 from migration_tools.sources.databases import Database, Selection, key_from, key_text
-from migration_tools.sources.source import Source, SourceFault, Told
+from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
 
 CREDENTIAL = "credential"
@@ -50,7 +50,7 @@ class BetterAuthDatabase(Source):
         self._account = self._names("account", ("userId", *ACCOUNT))
         self._session = self._names("session", ("userId", *SESSION))
 
-    def read(self, after: str = "") -> Iterator[Read]:
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         names = dict(self._user)
         selection = Selection(self.database.quote(self._table("user")), names["id"], where=self.told.where)
         for page in self.database.pages(selection, key_from(after)):

@@ -17,7 +17,7 @@ from better_auth.conf.loading import nearest
 from migration_tools import neutral
 from migration_tools.records import LegacyUser, Read, Refused
 from migration_tools.sources.files import LONGEST_LINE, identity, lines, opened, split_position
-from migration_tools.sources.source import Source, SourceFault
+from migration_tools.sources.source import Share, Source, SourceFault
 
 DELIMITERS = (",", ";", "\t", "|")
 OPTIONS = frozenset({"delimiter", "skip_lines", "pad", "escape", "header"})
@@ -44,7 +44,7 @@ class CsvRows(Source):
             if name not in OPTIONS:
                 raise SourceFault(f"csv: unknown key {name!r}{nearest(name, sorted(OPTIONS))}")
 
-    def read(self, after: str = "") -> Iterator[Read]:
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         offset, number = split_position(after)
         with opened(self.ensure_file()) as file:
             supply = Supply(file)

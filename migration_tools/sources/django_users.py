@@ -17,7 +17,7 @@ from migration_tools.neutral import external_id_of
 from migration_tools.providers import provider_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacyUser, Read, Refused
 from migration_tools.sources.databases import Database, Selection, key_from, key_text
-from migration_tools.sources.source import Source, SourceFault, Told
+from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
 
 TABLE = "auth_user"
@@ -52,7 +52,7 @@ class DjangoUsers(Source):
         self._has_addresses = self.database.has_table(ADDRESSES)
         self._groups = f"{self.table}_groups" if self.database.has_table(f"{self.table}_groups") else None
 
-    def read(self, after: str = "") -> Iterator[Read]:
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         selection = Selection(self.relation, "id", where=self.told.where)
         for page in self.database.pages(selection, key_from(after)):
             keys = [row["__key"] for row in page]

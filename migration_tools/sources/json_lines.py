@@ -10,23 +10,31 @@ import orjson
 from migration_tools import neutral
 from migration_tools.records import LegacyUser, Read, Refused
 from migration_tools.sources.files import identity, lines, opened, split_position
-from migration_tools.sources.source import Source, SourceFault
+from migration_tools.sources.source import Share, Source, SourceFault
+
+NOT_OURS = Read("", "")
 
 
 class JsonLines(Source):
     default_name = "jsonl"
+    is_shareable = True
 
-    def read(self, after: str = "") -> Iterator[Read]:
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         offset, number = split_position(after)
         with opened(self.ensure_file()) as file:
             if offset:
                 file.seek(offset)
             else:
                 offset = file.tell()
+            turn = -1
             for line in lines(file):
                 number += 1
                 offset = file.tell() if line is None else offset + len(line)
                 if line is not None and line.isspace():
+                    continue
+                turn += 1
+                if share is not None and not share.has(turn):
+                    yield NOT_OURS
                     continue
                 yield self._read_line(line, f"line {number}", f"{offset}:{number}")
 

@@ -26,6 +26,19 @@ class Told:
     where: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Of ``lanes`` processes that read one source this one wants each ``lane``-th ``size`` of records."""
+
+    lane: int
+    lanes: int
+    size: int
+
+    def has(self, number: int) -> bool:
+        """``number`` counts records from 0."""
+        return number // self.size % self.lanes == self.lane
+
+
 class Source(ABC):
     """A stream of users. ``is_trusted``: its claim that an address is verified counts without being told to.
 
@@ -33,6 +46,8 @@ class Source(ABC):
     """
 
     is_trusted: ClassVar[bool] = False
+    # Whether ``read`` heeds a ``share``: others' records are passed over unread, and come empty.
+    is_shareable: ClassVar[bool] = False
     # How records are told to belong to this source, in the journal, unless --name says otherwise.
     default_name: ClassVar[str] = ""
 
@@ -40,7 +55,7 @@ class Source(ABC):
         self.told = told
 
     @abstractmethod
-    def read(self, after: str = "") -> Iterator[Read]:
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         """The records behind this position, all for the empty one. Raises ``SourceFault``."""
 
     def total(self) -> int | None:

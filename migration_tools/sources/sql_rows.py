@@ -8,7 +8,7 @@ from typing import Any
 from better_auth.conf.loading import nearest
 from migration_tools.records import LegacyUser, Read, Refused
 from migration_tools.sources.databases import Database, Selection, key_from, key_text
-from migration_tools.sources.source import Source, SourceFault, Told
+from migration_tools.sources.source import Share, Source, SourceFault, Told
 
 
 class SqlRows(Source):
@@ -31,7 +31,7 @@ class SqlRows(Source):
         self.conditions = [one for one in (mapping.source.get("where"), told.where) if one]
         self.key = self._key()
 
-    def read(self, after: str = "") -> Iterator[Read]:
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         if not after:
             yield from self._without_key()
         selection = Selection(self.relation, self.key, where=self._where())

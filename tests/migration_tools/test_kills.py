@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
 import signal
@@ -102,7 +103,12 @@ def done_in(site: Site) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def test_any_number_of_kills_changes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_any_number_of_kills_changes_nothing(
+    jobs: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if jobs != "1" and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("SQLite has one writer at a time")
     seed = secrets.randbits(32)
     with capsys.disabled():
         print(f" (kills drawn with seed {seed})", end=" ")
@@ -114,7 +120,8 @@ def test_any_number_of_kills_changes_nothing(file: Path, capsys: pytest.CaptureF
         for left in range(KILLS, 0, -1):
             # Small steps and small batches: on a slow machine the run must not be at its end too early.
             goal = done_in(site) + draw.randrange(0, (COUNT * 3 // 4 - done_in(site)) // left + 1)
-            with running(site, *arguments(file, "--resume", "--batch-size", "4")) as process:
+            told = ["--resume", "--batch-size", "4", "--jobs", jobs]
+            with running(site, *arguments(file, *told)) as process:
                 wait_for(lambda: done_in(site) >= goal, f"{goal} records")  # noqa: B023
                 time.sleep(draw.uniform(0, 0.03))
                 process.send_signal(signal.SIGKILL)
