@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
-import { admin, bearer, username } from "better-auth/plugins";
+import { admin, bearer, jwt, username } from "better-auth/plugins";
 import pg from "pg";
 
 const baseURL = "http://127.0.0.1:4999"; // nothing listens: requests are handed over in the process
@@ -16,7 +16,7 @@ const options = {
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: true },
-  plugins: [bearer(), username(), admin()],
+  plugins: [bearer(), jwt(), username(), admin()],
 };
 const { runMigrations } = await getMigrations(options);
 await runMigrations();

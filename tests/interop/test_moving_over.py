@@ -37,6 +37,7 @@ def on_sqlite(workspace: Path) -> Iterator[Household]:
     with running_reference() as reference:
         household = Household(reference, f"sqlite:///{workspace / 'original.sqlite3'}")
         _move_in(household)
+        reference.request("GET", "/token", cookie=household.jars[0])  # makes the first signing key
         reference.ask("dump", path=str(workspace / "original.sqlite3"))
         yield household
 
@@ -52,6 +53,7 @@ def on_postgresql(workspace: Path) -> Iterator[Household]:
     ):
         household = Household(reference, database)
         _move_in(household)
+        reference.request("GET", "/token", cookie=household.jars[0])
         yield household
 
 
@@ -101,6 +103,7 @@ def test_they_go_on_with_the_same_cookie_jars(household: Household) -> None:
         moved = server.site.manage(*told)
         assert moved.returncode == 0, moved.stdout
         _ensure_at_home(server, household)
+        _ensure_its_tokens_are_good(server, household)
         verified = server.site.manage(*told, "--verify")
         assert verified.returncode == 0, verified.stdout
 
@@ -117,6 +120,13 @@ def test_they_go_on_with_the_same_cookie_jars(household: Household) -> None:
         assert (
             server.call("GET", "/get-session", cookie=household.jars[0]).json["user"]["name"] == "Zoë 0 漢字"
         )
+
+
+def _ensure_its_tokens_are_good(server: RunningServer, household: Household) -> None:
+    there = household.reference.request("GET", "/jwks")["body"]["keys"]
+    here = {key["kid"]: key for key in server.call("GET", "/jwks").json["keys"]}
+    assert there
+    assert all(here[key["kid"]]["x"] == key["x"] for key in there)
 
 
 def _ensure_at_home(server: RunningServer, household: Household) -> None:
