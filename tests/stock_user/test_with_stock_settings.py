@@ -1,4 +1,5 @@
-"""Runs the tests of this folder on Django's own user model, in a process and a database of their own."""
+"""Runs the tests of this folder, and those of the migration, on Django's own user model: in a process and a
+database of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+# These start processes of the project, which has our own user model.
+WITH_PROCESSES = ("test_kills.py", "test_beside_others.py")
+FOLDER = "tests/migration_tools"
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -19,8 +23,9 @@ def test_everything_here_holds_on_the_stock_user_model() -> None:
     if url := environ.get("DATABASE_URL"):
         environ["DATABASE_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/run_{secrets.token_hex(6)}"))
     options = ["--ds=tests.settings.stock_user", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options += [f"--ignore={FOLDER}/{name}" for name in WITH_PROCESSES]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "tests/stock_user"],
+        [sys.executable, "-m", "pytest", *options, "tests/stock_user", FOLDER],
         cwd=CHECKOUT,
         env={**environ, "DJANGO_SETTINGS_MODULE": "tests.settings.stock_user"},
         capture_output=True,
