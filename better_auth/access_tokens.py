@@ -7,31 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import orjson
 from django.core.signals import setting_changed
 
 from better_auth import clock, signing_keys
+from better_auth.bounded import Bounded
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import derive_key
-from better_auth.crypto.jose import (
-    InvalidToken,
-    base64url_decode,
-    base64url_encode,
-    ensure_timely,
+from better_auth.crypto.jose import InvalidToken, base64url_decode, base64url_encode
+from better_auth.crypto.jwt_reading import (
+    Claims,
+    claims_in,
+    ensure_acceptable,
+    is_jwt,
+    read_header,
+    signed_claims,
 )
-from better_auth.crypto.jws import is_signed_by
 
-Claims = Mapping[str, Any]
-
-# A compact token of ours is a kilobyte or two; one with claims of the host's may be some more.
-LONGEST_JWT = 8192
-CLOCK_SKEW_SECONDS = 60
 SHARED_KID = "shared-secret"
 
 OPAQUE_PREFIX = "at_"
@@ -41,9 +36,7 @@ _TAG_LENGTH = 43
 OPAQUE_LENGTH = len(OPAQUE_PREFIX) + _GRANT_LENGTH + _EXPIRY_LENGTH + _TAG_LENGTH
 
 # Of tokens whose signature was found good: their keys and claims by digest. Nobody but us can fill it.
-_MOST_VERIFIED = 4096
-_verified: dict[bytes, tuple[str, Claims]] = {}
-_verified_lock = threading.Lock()
+_verified: Bounded[tuple[str, Claims]] = Bounded(4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +69,6 @@ def audience() -> str:
     return auth_settings.jwt.audience or auth_settings.base_url
 
 
-def is_jwt(token: str) -> bool:
-    """By its shape: three parts, and not longer than any that we would read."""
-    return len(token) <= LONGEST_JWT and token.count(".") == 2
-
-
 def verify_jwt(token: str) -> Claims | None:
     """The claims of a token of ours; None where no key of ours is named, so that somebody else may know it.
 
@@ -103,14 +91,8 @@ def verify_jwt_again(token: str) -> Claims | None:
         verified = _check_signature(token)
         if verified is None:
             return None
-        _remember(digest, verified)
+        _verified.put(digest, verified)
     return _ensure_ours(verified[1])
-
-
-def is_for(claims: Claims, *audiences: str) -> bool:
-    """Whether one of these is meant (RFC 7519, section 4.1.3)."""
-    meant = claims.get("aud")
-    return any(one == meant or (isinstance(meant, list) and one in meant) for one in audiences)
 
 
 def forget() -> None:
@@ -139,7 +121,7 @@ def read_opaque(token: str) -> OpaqueToken | None:
         raise InvalidToken("not ours") from None
     at = len(OPAQUE_PREFIX) + _GRANT_LENGTH
     expires_at = int(body[at:])
-    if expires_at <= clock.now().timestamp():
+    if expires_at <= clock.timestamp():
         raise InvalidToken("expired")
     return OpaqueToken(body[len(OPAQUE_PREFIX) : at].strip(), expires_at)
 
@@ -150,13 +132,7 @@ def _check_signature(token: str) -> tuple[str, Claims] | None:
     key = signing_keys.key_for(header_text)
     if key is None:
         return _check_shared_signature(header_text, payload_text, signature_text)
-    try:
-        signature, payload = base64url_decode(signature_text), base64url_decode(payload_text)
-    except ValueError:
-        raise InvalidToken("malformed") from None
-    if not is_signed_by(key.public, f"{header_text}.{payload_text}".encode("ascii"), signature):
-        raise InvalidToken("signature does not match")
-    return key.kid, _claims_in(payload)
+    return key.kid, signed_claims(key.public, token)
 
 
 def _check_shared_signature(
@@ -166,13 +142,13 @@ def _check_shared_signature(
     system that we know nothing of: without a key's name nothing is refused here, but passed over."""
     if not auth_settings.jwt.secret:
         return None
-    header = signing_keys.read_header(header_text)
+    header = read_header(header_text)
     if header.get("alg") != "HS256" or header.get("kid", SHARED_KID) != SHARED_KID:
         return None
     try:
         expected = _shared_signature(f"{header_text}.{payload_text}")
         if hmac.compare_digest(expected, base64url_decode(signature_text)):
-            return SHARED_KID, _claims_in(base64url_decode(payload_text))
+            return SHARED_KID, claims_in(base64url_decode(payload_text))
     except ValueError:
         pass
     if "kid" in header:
@@ -180,34 +156,9 @@ def _check_shared_signature(
     return None
 
 
-def _claims_in(payload: bytes) -> Claims:
-    try:
-        claims = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        raise InvalidToken("malformed claims") from None
-    if not isinstance(claims, dict):
-        raise InvalidToken("claims are no object")
-    return claims
-
-
 def _ensure_ours(claims: Claims) -> Claims:
-    now = clock.now().timestamp()
-    ensure_timely(claims, now=now, leeway=0)
-    if claims.get("iat", 0) > now + CLOCK_SKEW_SECONDS:
-        raise InvalidToken("issued in the future")
-    if claims.get("iss") != issuer():
-        raise InvalidToken("of another issuer")
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject or "\x00" in subject:
-        raise InvalidToken("about nobody")
+    ensure_acceptable(claims, issuer=issuer(), now=clock.timestamp())
     return claims
-
-
-def _remember(digest: bytes, verified: tuple[str, Claims]) -> None:
-    with _verified_lock:
-        while len(_verified) >= _MOST_VERIFIED:
-            del _verified[next(iter(_verified))]
-        _verified[digest] = verified
 
 
 @lru_cache(maxsize=1)

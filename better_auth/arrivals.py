@@ -88,17 +88,20 @@ def add_accounts(key: Any, accounts: Sequence[ArrivingAccount]) -> None:
     bulk.insert(Account, (_account_row(one, key) for one in accounts))
 
 
-def add_sessions(key: Any, sessions: Sequence[ArrivingSession]) -> None:
-    """To a user who is there; those that they have already are left out."""
+def add_sessions(key: Any, sessions: Sequence[ArrivingSession]) -> list[str]:
+    """To a user who is there; those that they have already are left out. The ids of the others."""
     digests = {token_digest(one.token): one for one in sessions}
     there = set(Session.objects.filter(token_hash__in=digests).values_list("token_hash", flat=True))
-    bulk.insert(Session, (_session_row(one, key) for digest, one in digests.items() if digest not in there))
+    coming = [one for digest, one in digests.items() if digest not in there]
+    bulk.insert(Session, (_session_row(one, key) for one in coming))
+    return [one.id for one in coming]
 
 
 def _insert_rows(arrivals: Sequence[Arrival], at: datetime) -> None:
     model: Any = get_user_model()
     limit = model._meta.get_field("password").max_length
     known = {column.attname for column in model._meta.concrete_fields}
+    role = auth_settings.user.default_role
     rows = []
     for one in arrivals:
         one.key = one.id
@@ -107,7 +110,7 @@ def _insert_rows(arrivals: Sequence[Arrival], at: datetime) -> None:
             {
                 "created_at": at,
                 "updated_at": at,
-                "role": auth_settings.user.default_role,
+                "role": role,
                 **one.columns,
                 **{name: value for name, value in one.host.items() if name in known},
                 "id": one.id,
@@ -127,6 +130,7 @@ def _insert_profiles(arrivals: Sequence[Arrival], at: datetime) -> None:
     newcomers = [
         host_users.Newcomer(one.email, _column(one.password, limit), one.id, one.host) for one in arrivals
     ]
+    role = auth_settings.user.default_role
     for one, key in zip(arrivals, host_users.insert_many(newcomers), strict=True):
         one.key = key
     bulk.insert(
@@ -135,7 +139,7 @@ def _insert_profiles(arrivals: Sequence[Arrival], at: datetime) -> None:
             {
                 "created_at": at,
                 "updated_at": at,
-                "role": auth_settings.user.default_role,
+                "role": role,
                 **one.columns,
                 "user_id": one.key,
                 "public_id": one.id,

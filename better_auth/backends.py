@@ -8,10 +8,12 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from better_auth import clock, passwords, rate_limits, users
+from better_auth import clock, legacy, passwords, rate_limits, users
+from better_auth.addresses import is_email
 from better_auth.errors import AuthError
 from better_auth.events import AuthMethod, Client, SignedIn, SignInFailed, publish
 from better_auth.http.credentials import from_request
+from better_auth.storage.records import UserRecord
 
 
 class BetterAuthBackend(ModelBackend):
@@ -35,14 +37,14 @@ class BetterAuthBackend(ModelBackend):
         try:
             passwords.ensure_not_too_long(password)
             attempt = rate_limits.begin_sign_in(account=users.normalize_email(typed), client=client)
-        except AuthError as refusal:
+            known = users.find_by_login(typed)
+            user = _prove(typed, password, known, client)
+        except AuthError as refusal:  # too many hash, too: a form has no other word for it
             raise PermissionDenied(str(refusal)) from None
-        user = users.find_by_login(typed)
-        proven = passwords.verify(password, user)
-        if not proven or user is None or user.is_shut_out(clock.now()):
-            reason = "shut_out" if proven else "wrong_password" if user else "unknown_user"
+        if user is None or user.is_shut_out(clock.now()):
+            reason = "shut_out" if user else "wrong_password" if known else "unknown_user"
             details = {"reason": reason, "door": "django"}
-            subject = user.id if user else ""
+            subject = user.id if user else known.id if known else ""
             publish(
                 SignInFailed(client=client, subject_id=subject, method=AuthMethod.PASSWORD, details=details)
             )
@@ -57,3 +59,11 @@ class BetterAuthBackend(ModelBackend):
         row = super().get_user(user_id)
         record = users.find_by_key(row.pk) if row else None
         return None if record and record.is_shut_out(clock.now()) else row
+
+
+def _prove(typed: str, password: str, known: UserRecord | None, client: Client) -> UserRecord | None:
+    """By the legacy system, too, where an address was typed, or somebody who is here is meant."""
+    address = known.email if known else users.normalize_email(typed)
+    if not is_email(address):
+        return known if passwords.verify(password, known) else None
+    return legacy.prove(email=address, password=password, user=known, client=client)

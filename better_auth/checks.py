@@ -14,12 +14,13 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
-from better_auth import additional_fields
+from better_auth import additional_fields, legacy
 from better_auth.authentication.cookie_names import are_secure
 from better_auth.conf import auth_settings
 from better_auth.conf.loading import nearest, walk
 from better_auth.conf.schema import HookSettings
 from better_auth.crypto.legacy_hashes import HASHERS
+from better_auth.http import cors
 from better_auth.http.client_ip import parse_proxies
 from better_auth.http.trusted_urls import origin_of
 from better_auth.http.wire import FEATURES
@@ -98,6 +99,15 @@ def check_base_url(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return []
 
 
+@register(Tags.urls)
+def check_auth_proxy(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    path, base_path = auth_settings.auth_proxy.path, auth_settings.base_path
+    if not path.startswith("/") or path.endswith("/") or f"{path}/".startswith(f"{base_path}/"):
+        hint = "Begin it with a slash, end it without one, and keep it outside BASE_PATH: /api/auth-proxy"
+        return [Error("BETTER_AUTH['AUTH_PROXY']['PATH'] can't be used.", hint=hint, id="better_auth.E025")]
+    return []
+
+
 @register(Tags.security)
 def check_trusted_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """A pattern that matches every host makes the origin check worthless."""
@@ -108,6 +118,21 @@ def check_trusted_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMess
         for pattern in auth_settings.trusted_origins
         if pattern in everything
     ]
+
+
+@register(Tags.security)
+def check_cors(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    rules, found = auth_settings.cors, list[CheckMessage]()
+    for name in (*rules.allowed_headers, *rules.exposed_headers):
+        if name == "*" or not cors.HEADER_NAME.fullmatch(name):
+            hint = "Name each header: with cookies browsers take no wildcard."
+            found.append(Error(f"CORS: {name!r} is no header's name.", hint=hint, id="better_auth.E024"))
+    others = [one for one in auth_settings.trusted_origins if one != auth_settings.base_url]
+    if rules.enabled and others and cors.MIDDLEWARE not in settings.MIDDLEWARE:
+        hint = f"Add {cors.MIDDLEWARE!r} to MIDDLEWARE, or set CORS.ENABLED to False if others see to it."
+        text = "Origins are trusted, but their scripts can't read what we answer."
+        found.append(Warning(text, hint=hint, id="better_auth.W010"))
+    return found
 
 
 @register(Tags.security)
@@ -174,6 +199,7 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
         "SESSION_DELIVERIES": auth_settings.session_deliveries,
         "PASSWORD.VALIDATORS": auth_settings.password.validators,
         "MAIL.SENDER": (auth_settings.mail.sender,),
+        "MIGRATION": _dotted(auth_settings.migration.verifier, auth_settings.migration.finder),
         "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
     }
     found: list[CheckMessage] = []
@@ -187,6 +213,15 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
                     Error(f"{key}: {path!r} can't be imported: {mistake}", hint=hint, id="better_auth.E009")
                 )
     return found
+
+
+@register()
+def check_migration(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if auth_settings.migration.mode != "off" and not legacy.is_connected():
+        hint = "Add 'migration_tools' to INSTALLED_APPS, or set MIGRATION.MODE to 'off'."
+        text = f"MIGRATION.MODE is {auth_settings.migration.mode!r}, but nobody can ask the legacy system."
+        return [Error(text, hint=hint, id="better_auth.E026")]
+    return []
 
 
 @register(Tags.database)
@@ -297,6 +332,11 @@ def check_environment(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
         Warning(f"No setting has the variable {name}{nearest(name, known)}", hint=hint, id="better_auth.W004")
         for name in unknown
     ]
+
+
+def _dotted(*paths: str | None) -> tuple[str, ...]:
+    """Those that are paths: a verifier may be a plain word, too."""
+    return tuple(path for path in paths if path and "." in path)
 
 
 def _count(name: str) -> int:

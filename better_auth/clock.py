@@ -6,12 +6,18 @@ read back must equal the value that was written.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
     """The current instant in UTC, cut to the millisecond."""
     return to_milliseconds(datetime.now(UTC))
+
+
+def timestamp() -> float:
+    """The current instant in Unix seconds, where a comparison is all that is wanted."""
+    return time.time()
 
 
 def to_milliseconds(moment: datetime) -> datetime:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from better_auth import clock, users
 from better_auth.authentication.credentials import BearerEnded, InvalidCredentials, SessionEnded
@@ -19,6 +18,10 @@ from better_auth.errors import AuthError
 from better_auth.events import AuthMethod
 from better_auth.http import handover, origin
 from better_auth.http.credentials import from_request
+
+if TYPE_CHECKING:
+    # It imports the classes of DEFAULT_AUTHENTICATION_CLASSES, which may be ours.
+    from rest_framework.views import APIView
 
 
 class BetterAuthentication(BaseAuthentication):

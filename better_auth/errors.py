@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from math import ceil
 
 
 class ErrorCode(Enum):
@@ -20,6 +21,10 @@ class ErrorCode(Enum):
     PAYLOAD_TOO_LARGE = "Request body is too large"
     INTERNAL_SERVER_ERROR = "Internal Server Error"
     SERVICE_UNAVAILABLE = "The server is busy. Please try again in a moment."
+    AUTH_SERVER_UNAVAILABLE = "The auth server can't be asked at the moment. Please try again."
+    AUTH_SERVER_TIMEOUT = "The auth server takes too long. Please try again."
+    AUTH_SERVER_MISBEHAVES = "The auth server's answer can't be used."
+    HEADERS_TOO_LARGE = "Request headers are too large"
     NOT_FOUND = "Not found"
     USER_NOT_FOUND = "User not found"
     FAILED_TO_CREATE_USER = "Failed to create user"
@@ -147,6 +152,12 @@ class UnsupportedMediaType(AuthError):
     status = 415
 
 
+class HeadersTooLarge(AuthError):
+    """RFC 6585, section 5."""
+
+    status = 431
+
+
 class TooManyRequests(AuthError):
     """``retry_after`` in seconds. No code and no ``Retry-After``: security-rules.md, section 3."""
 
@@ -166,9 +177,35 @@ class ServerError(AuthError):
 
 
 class ServiceUnavailable(AuthError):
-    """Too busy now; ``retry_after`` in seconds (RFC 9110, section 10.2.3)."""
+    """Not now; ``retry_after`` in seconds (RFC 9110, section 10.2.3)."""
 
     status = 503
 
+    def __init__(self, code: Enum = ErrorCode.SERVICE_UNAVAILABLE, *, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(code, headers={"Retry-After": str(retry_after)})
+
+
+class AuthServerUnavailable(ServiceUnavailable):
+    """Only the auth server could tell, and it can't be asked: neither a yes nor a no."""
+
+    def __init__(self, *, retry_after: float = 1) -> None:
+        super().__init__(ErrorCode.AUTH_SERVER_UNAVAILABLE, retry_after=max(1, ceil(retry_after)))
+
+
+class AuthServerMisbehaves(AuthError):
+    """It has answered, and not as an auth server does."""
+
+    status = 502
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.AUTH_SERVER_MISBEHAVES)
+
+
+class AuthServerTimeout(AuthError):
+    """It was asked, and nobody knows whether it has done so; ``retry_after`` in seconds."""
+
+    status = 504
+
     def __init__(self, *, retry_after: int = 1) -> None:
-        super().__init__(ErrorCode.SERVICE_UNAVAILABLE, headers={"Retry-After": str(retry_after)})
+        super().__init__(ErrorCode.AUTH_SERVER_TIMEOUT, headers={"Retry-After": str(retry_after)})

@@ -37,6 +37,7 @@ class AuthMethod(StrEnum):
     JWT = "jwt"
     ACCESS_TOKEN = "access_token"
     API_KEY = "api_key"
+    LEGACY_JWT = "legacy_jwt"
 
 
 @dataclass(frozen=True, slots=True)

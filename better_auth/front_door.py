@@ -24,13 +24,13 @@ from django.db import close_old_connections
 
 from better_auth import access_tokens, clock, hooks, rate_limits, sessions, signing_keys
 from better_auth.authentication.authenticators.bearer import session_token
+from better_auth.authorization_header import bearer_token
 from better_auth.crypto.identifiers import token_digest
 from better_auth.crypto.signing import unsign_value
 from better_auth.errors import TooManyRequests
 from better_auth.events import Client, observe
-from better_auth.http import cookies, session_jwt, wire
+from better_auth.http import cookies, cors, session_jwt, wire
 from better_auth.http.client_ip import resolve_client_ip
-from better_auth.http.credentials import bearer_token
 from better_auth.http.door_plan import Plan, Route, current_plan, is_expected_host
 from better_auth.http.endpoint import RATE_COUNTED
 from better_auth.http.reply import encode, error_reply
@@ -69,6 +69,7 @@ class Knock:
     authorization: str
     remote_addr: str
     forwarded_for: str | None
+    origin: str = ""
     is_counted: bool = False
     wants_to_wait: bool = False
 
@@ -156,8 +157,7 @@ def _answer(knock: Knock, plan: Plan, route: Route, may_wait: bool) -> Ready | N
         observe("token_validation", caller.scheme, "accepted")
     observe("duration", route.name, value=time.perf_counter() - started)
     common = plan.public_headers if route.shows_keys else plan.headers
-    length = ("Content-Length", str(len(shown.body)))
-    return Ready(200, [*common(knock.is_https), *shown.headers, length], shown.body)
+    return _ready(200, [*common(knock.is_https), *shown.headers], shown.body, knock, plan)
 
 
 def _caller(knock: Knock, plan: Plan) -> Caller | None:
@@ -281,10 +281,20 @@ def _count(knock: Knock, plan: Plan, route: Route) -> Ready | None:
         rate_limits.ensure_rate(route.path, Client(address))
     except TooManyRequests as refusal:
         reply = error_reply(refusal)
-        body = encode(reply)
-        headers = [*plan.headers(knock.is_https), *reply.headers.items(), ("Content-Length", str(len(body)))]
-        return Ready(reply.status, headers, body)
+        headers = [*plan.headers(knock.is_https), *reply.headers.items()]
+        return _ready(reply.status, headers, encode(reply), knock, plan)
     return None
+
+
+def _ready(status: int, headers: list[Header], body: bytes, knock: Knock, plan: Plan) -> Ready:
+    """With what the middleware for front ends on other origins would add."""
+    if plan.grants_origins and knock.origin:
+        own_origin = f"{'https' if knock.is_https else 'http'}://{knock.host}"
+        if cors.grants(knock.origin, own_origin=own_origin):
+            told = dict(headers)
+            exposed = told.get("Access-Control-Expose-Headers", "")
+            headers = list((told | cors.answer_headers(knock.origin, exposed=exposed)).items())
+    return Ready(status, [*headers, ("Content-Length", str(len(body)))], body)
 
 
 def wsgi(application: WsgiApplication) -> WsgiApplication:
@@ -338,6 +348,7 @@ def _knock_of_environ(environ: Environ) -> Knock:
         get("HTTP_AUTHORIZATION", ""),
         get("REMOTE_ADDR", ""),
         get("HTTP_X_FORWARDED_FOR"),
+        get("HTTP_ORIGIN", ""),
     )
 
 
@@ -364,6 +375,7 @@ def _knock_of_scope(scope: Any) -> Knock:
         get("HTTP_AUTHORIZATION", ""),
         client[0] if client else "",
         get("HTTP_X_FORWARDED_FOR"),
+        get("HTTP_ORIGIN", ""),
     )
 
 

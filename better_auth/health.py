@@ -13,6 +13,8 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from better_auth import clock
+from better_auth.auth_server.connection import Call, auth_server
+from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
 
 logger = logging.getLogger("better_auth.health")
@@ -27,7 +29,7 @@ def health(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when every part works, 503 with the failing parts named."""
-    parts = {name: _works(name, check) for name, check in CHECKS.items()}
+    parts = {name: _works(name, check) for name, check in _checks_here().items()}
     is_ready = all(parts.values())
     body = {
         "status": "ok" if is_ready else "unavailable",
@@ -57,11 +59,21 @@ def check_migrations() -> None:
         raise RuntimeError("migrations are missing; run: manage.py migrate")
 
 
-CHECKS: dict[str, Callable[[], None]] = {
-    "database": check_database,
-    "cache": check_cache,
-    "migrations": check_migrations,
-}
+def check_auth_server() -> None:
+    """A service that trusts one is of little use without it: what is not remembered can't be verified."""
+    reply = auth_server().send(Call(operation="health", method="GET", path="/ok", is_repeatable=True))
+    if reply.status not in (200, 429):  # asked too often it is there all the same
+        raise RuntimeError(f"the auth server answers {reply.status}")
+
+
+def _checks_here() -> dict[str, Callable[[], None]]:
+    """A service that trusts an auth server elsewhere may have no database."""
+    here: dict[str, Callable[[], None]] = {"cache": check_cache}
+    if connection.settings_dict["ENGINE"] != "django.db.backends.dummy":
+        here |= {"database": check_database, "migrations": check_migrations}
+    if auth_settings.auth_server.url:
+        here["auth_server"] = check_auth_server
+    return here
 
 
 def _works(name: str, check: Callable[[], None]) -> bool:

@@ -89,16 +89,21 @@ def send(template: str, *, to: str, name: str = "", **context: Any) -> None:
 
 def send_with_django(message: Message) -> None:
     """Render the three templates and hand the mail to Django's e-mail backend."""
+    subject, text, html = rendered(message)
+    # RFC 3834: no machine need answer.
+    mail = EmailMultiAlternatives(
+        subject, text, to=[message.to], headers={"Auto-Submitted": "auto-generated"}
+    )
+    mail.attach_alternative(html, "text/html")
+    mail.send()
+
+
+def rendered(message: Message) -> tuple[str, str, str]:
+    """Subject, text and HTML."""
     context = dict(message.context)
     subject = " ".join(render_to_string(f"{message.template}.subject.txt", context).split())
-    mail = EmailMultiAlternatives(
-        subject,
-        render_to_string(f"{message.template}.txt", context),
-        to=[message.to],
-        headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no machine need answer
-    )
-    mail.attach_alternative(render_to_string(f"{message.template}.html", context), "text/html")
-    mail.send()
+    text, html = (render_to_string(f"{message.template}.{kind}", context) for kind in ("txt", "html"))
+    return subject, text, html
 
 
 def link(path: str, **query: str) -> str:

@@ -10,9 +10,10 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from better_auth.authorization_header import bearer_token
 from better_auth.conf import auth_settings
 from better_auth.http.client_ip import parse_proxies
-from better_auth.http.credentials import bearer_token, from_request
+from better_auth.http.credentials import from_request
 from better_auth.observability.metrics import render
 
 

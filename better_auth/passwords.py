@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -21,7 +22,7 @@ from django.contrib.auth.hashers import (
 )
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils.module_loading import import_string
 
 from better_auth.conf import auth_settings
@@ -30,9 +31,10 @@ from better_auth.crypto.legacy_hashes import LegacyHasher
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import rehashed
 from better_auth.hashing import slots
-from better_auth.models import CREDENTIAL, Account
+from better_auth.models import CREDENTIAL, Account, MigrationStatus
 from better_auth.storage.compiled import CompiledSelect
-from better_auth.storage.records import UserRecord
+from better_auth.storage.pools import give_back_connections
+from better_auth.storage.records import UserRecord, carrier_model
 
 logger = logging.getLogger("better_auth.passwords")
 
@@ -57,16 +59,45 @@ def find_verified_hash(password: str, user: UserRecord | None) -> str | None:
     """Like ``verify``: the hash that the password fits, for a ``set_password`` that may replace only that."""
     encoded = _stored(user) if user else None
     with _hashing():
-        if user is None or encoded is None or not _is_affordable(encoded, user):
-            _equalize(password, done=None)
-            return None
-        if not _matches(password, encoded):
-            _equalize(password, done=identify_hasher(encoded).algorithm)
+        if not _fits(password, encoded, whose=user.id if user else "") or user is None or encoded is None:
             return None
         upgraded = make_password(password) if _should_upgrade(encoded) else None
     if upgraded and _upgrade(user, encoded, upgraded):
         return upgraded
     return encoded
+
+
+def fits(password: str, encoded: str | None) -> bool:
+    """Does a hash that is nobody's here yet fit? No hash costs what a wrong password costs.
+
+    Raises ``ServiceUnavailable`` when too many hash already.
+    """
+    with _hashing():
+        return _fits(password, encoded, whose="elsewhere")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``algorithm``: of the stored hash; None for ``is_right`` where there is none that can be computed."""
+
+    algorithm: str
+    is_right: bool | None
+
+
+def compare(password: str, user: UserRecord | None) -> Comparison:
+    """What our check would say. Right or wrong, it costs the same, and nothing is upgraded.
+
+    Raises ``ServiceUnavailable`` when too many hash already.
+    """
+    encoded = _stored(user) if user else None
+    with _hashing():
+        if user is None or encoded is None or not _is_affordable(encoded, user.id):
+            _equalize(password, done=None)
+            return Comparison("unreadable" if encoded else "none", None)
+        algorithm = identify_hasher(encoded).algorithm or "default"
+        is_right = _matches(password, encoded)
+        _equalize(password, done=algorithm)
+        return Comparison(algorithm, is_right)
 
 
 def hash_password(password: str) -> str:
@@ -78,9 +109,26 @@ def hash_password(password: str) -> str:
 def set_password(user: UserRecord, encoded: str, *, replacing: str | None = None) -> bool:
     """Put a hash, of any known format, in place of the present one.
 
-    With ``replacing``, only if that is still the present one; False where it is not.
+    With ``replacing``, only if that is still the present one; False where it is not. Whoever waited for their
+    password to come from elsewhere waits no more.
     """
-    return _store(user, encoded, replacing=replacing)
+    with transaction.atomic():
+        if not _store(user, encoded, replacing=replacing):
+            return False
+        _end_waiting(user)
+        return True
+
+
+def set_awaited_password(user: UserRecord, encoded: str) -> bool:
+    """The first hash of somebody who waits for theirs to come from elsewhere.
+
+    False where they wait no more: another request was quicker, and nothing is written.
+    """
+    with transaction.atomic():
+        get_user_model()._default_manager.select_for_update().filter(pk=user.key).first()
+        if _stored(user) is not None or not _end_waiting(user):
+            return False
+        return _store(user, encoded)
 
 
 def stored_forms(user: UserRecord) -> tuple[str, str | None]:
@@ -99,6 +147,11 @@ def restore(user: UserRecord, column: str, of_account: str | None) -> None:
 
 def has_password(user: UserRecord) -> bool:
     return _stored(user) is not None
+
+
+def find_stored_hash(user: UserRecord) -> str | None:
+    """What a password is checked against, wherever it stands."""
+    return _stored(user)
 
 
 def ensure_not_too_long(password: str) -> None:
@@ -158,11 +211,8 @@ def _stored(user: UserRecord) -> str | None:
 
 @contextmanager
 def _hashing() -> Iterator[None]:
-    """Hold a slot for hashing. A connection from a pool goes back first: a storm of sign-ins that wait
-    for their turn would else hold them all, and session checks would wait with them."""
-    for connection in connections.all(initialized_only=True):
-        if getattr(connection, "pool", None) and not connection.in_atomic_block:
-            connection.close()
+    """Hold a slot for hashing; connections of a pool go back first."""
+    give_back_connections()
     with slots.slot():
         yield
 
@@ -184,6 +234,12 @@ def _store(user: UserRecord, encoded: str, *, replacing: str | None = None) -> b
     return True
 
 
+def _end_waiting(user: UserRecord) -> bool:
+    rows: Any = carrier_model()._default_manager.filter(pk=user.key)
+    waiting = rows.filter(migration_status=MigrationStatus.PENDING)
+    return bool(waiting.update(migration_status=MigrationStatus.MIGRATED))
+
+
 def _upgrade(user: UserRecord, encoded: str, upgraded: str) -> bool:
     with transaction.atomic():
         if not _store(user, upgraded, replacing=encoded):
@@ -200,7 +256,18 @@ def _equalize(password: str, *, done: str | None) -> None:
             make_password(password, hasher=algorithm or "default")
 
 
-def _is_affordable(encoded: str, user: UserRecord) -> bool:
+def _fits(password: str, encoded: str | None, *, whose: str) -> bool:
+    """A failure costs what it costs for anybody."""
+    if encoded is None or not _is_affordable(encoded, whose):
+        _equalize(password, done=None)
+        return False
+    if not _matches(password, encoded):
+        _equalize(password, done=identify_hasher(encoded).algorithm)
+        return False
+    return True
+
+
+def _is_affordable(encoded: str, whose: str) -> bool:
     """A hasher that the host brought along is the host's to bound; whatever else is unknown is refused."""
     try:
         hasher = identify_hasher(encoded)
@@ -210,7 +277,7 @@ def _is_affordable(encoded: str, user: UserRecord) -> bool:
             with suppress(UnknownAlgorithm):
                 ensure_affordable(encoded)
     except ValueError as refusal:
-        logger.warning("password hash of user %s refused: %s", user.id, type(refusal).__name__)
+        logger.warning("password hash of user %s refused: %s", whose, type(refusal).__name__)
         return False
     return True
 

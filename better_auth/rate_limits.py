@@ -20,6 +20,8 @@ TIGHT = Rule(3, 10)
 MAILED = Rule(3, 60)
 # A service asks for each request of its own; whoever may ask has shown a secret.
 INTROSPECTED = Rule(10_000, 10)
+# Anybody may ask the auth proxy whether a token is good; a page does so when it is opened.
+ASKED_BY_ANYBODY = Rule(60, 10)
 # The protocol's special rules: a path, or the beginning of one where it ends in a star.
 PROTOCOL_RULES = {
     "/sign-in*": TIGHT,
@@ -32,6 +34,7 @@ PROTOCOL_RULES = {
     "/email-otp/send-verification-otp": MAILED,
     "/email-otp/request-password-reset": MAILED,
     "/introspect": INTROSPECTED,
+    "/auth-proxy/introspect": ASKED_BY_ANYBODY,
 }
 UNKNOWN_ADDRESS = "unknown-address"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from better_auth import passwords, rate_limits
+from better_auth import legacy, passwords, rate_limits
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import AuthMethod, Client, PasswordCheckFailed, publish
 from better_auth.storage.records import UserRecord
@@ -14,7 +14,7 @@ def ensure_password(user: UserRecord, password: str, *, client: Client) -> str:
     Raises ``CREDENTIAL_ACCOUNT_NOT_FOUND``, ``INVALID_PASSWORD`` or ``PASSWORD_TOO_LONG``, all 400.
     """
     passwords.ensure_not_too_long(password)
-    if not passwords.has_password(user):
+    if not legacy.has_password(user):
         raise BadRequest(ErrorCode.CREDENTIAL_ACCOUNT_NOT_FOUND)
     return verify_password(user, password, client=client)
 
@@ -26,7 +26,7 @@ def verify_password(user: UserRecord, password: str, *, client: Client) -> str:
     """
     passwords.ensure_not_too_long(password)
     attempt = rate_limits.begin_sign_in(account=user.email, client=client)
-    present = passwords.find_verified_hash(password, user)
+    present = legacy.find_verified_hash(password, user, client=client)
     if present is None:
         details = {"reason": "wrong_password"}
         failed = PasswordCheckFailed(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -23,8 +22,9 @@ from better_auth import clock
 from better_auth.conf import auth_settings
 from better_auth.crypto import jws, wire_json
 from better_auth.crypto.envelopes import encrypt
-from better_auth.crypto.jose import InvalidToken, base64url_decode
+from better_auth.crypto.jose import InvalidToken
 from better_auth.crypto.jws import Algorithm, Signer
+from better_auth.crypto.jwt_reading import kid_in, read_header
 from better_auth.events import SigningKeyRotated, publish
 from better_auth.models import SigningKey
 from better_auth.storage.key_ring import HeldKey, KeyRing, read_ring
@@ -41,11 +41,6 @@ UNKNOWN_KEY_PAUSE_SECONDS = 2.0
 # What fails behind a request is not tried again at the very next one.
 PAUSE_SECONDS = 1.0
 FIRST = "first"
-KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-LONGEST_HEADER = 512
-# With these a header would have us look for the key elsewhere, or asks for what we don't do.
-REFUSED_MEMBERS = frozenset({"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip"})
-TYPES = frozenset({"jwt", "at+jwt"})
 
 
 def signer() -> Signer:
@@ -94,19 +89,6 @@ def is_published(kid: str) -> bool:
     """Whether the key still verifies, as far as this process knows."""
     key = _ring(for_signing=False).by_kid.get(kid)
     return key is not None and _verifies(key)
-
-
-def read_header(header_text: str) -> dict[str, object]:
-    """Raises ``InvalidToken`` for what is no header that we accept of anybody."""
-    if len(header_text) > LONGEST_HEADER:
-        raise InvalidToken("header too long")
-    try:
-        header = wire_json.loads_object(base64url_decode(header_text))
-    except ValueError:
-        raise InvalidToken("malformed header") from None
-    if REFUSED_MEMBERS & header.keys() or str(header.get("typ", "JWT")).lower() not in TYPES:
-        raise InvalidToken("header not accepted")
-    return header
 
 
 def rotate() -> bool:
@@ -238,8 +220,8 @@ def _signer_of(ring: KeyRing) -> Signer:
 def _key_of_unusual_header(header_text: str, ring: KeyRing) -> HeldKey | None:
     """A token of ours has one header; others write the same in their own way."""
     header = read_header(header_text)
-    kid = header.get("kid")
-    if not isinstance(kid, str) or not KID.fullmatch(kid):
+    kid = kid_in(header)
+    if kid is None:
         return None
     key = ring.by_kid.get(kid) or _just_made(kid)
     if key is None or not _verifies(key):

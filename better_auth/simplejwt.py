@@ -27,6 +27,7 @@ from better_auth.authentication.authenticators.jwt import find_owner
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
 from better_auth.crypto.jose import InvalidToken
+from better_auth.crypto.jwt_reading import is_for
 from better_auth.storage.records import UserRecord
 
 
@@ -51,7 +52,7 @@ class Backend:
             claims = access_tokens.verify_jwt_again(text)
         except InvalidToken:
             raise TokenBackendError("Token is invalid") from None
-        is_meant = claims is not None and access_tokens.is_for(claims, access_tokens.audience())
+        is_meant = claims is not None and is_for(claims, access_tokens.audience())
         user = find_owner(claims) if claims and is_meant else None
         if claims is None or user is None:
             raise TokenBackendError("Token is invalid")

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "better_auth.cors.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,6 +108,9 @@ BETTER_AUTH: dict[str, Any] = merge(
     environment.declared_settings(os.environ),
 )
 
+if BETTER_AUTH.get("AUTH_SERVER", {}).get("URL"):
+    INSTALLED_APPS.append("better_auth.resource_server")
+
 for _name, _value in environment.mail(os.environ).items():
     globals()[_name] = _value
 
@@ -151,6 +155,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # A 4xx is the client's affair, and its path may carry a token.
         "django.request": {"handlers": [], "level": "ERROR", "filters": ["failures"], "propagate": True},
+        # A line for each call of the legacy system; metrics and our own lines tell what became of them.
+        "httpx": {"handlers": [], "level": "WARNING", "propagate": True},
         "django.security": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }

@@ -10,10 +10,12 @@ from better_auth.conf import auth_settings
 from config import refusals
 
 _base = auth_settings.base_path.strip("/")
+_proxy = auth_settings.auth_proxy.path.strip("/")
 
 urlpatterns = [
     path(f"{_base}/", include("better_auth.urls")),
-    re_path(rf"^{_base}$", refusals.not_found),
+    re_path(rf"^(?:{_base}|{_proxy})$", refusals.not_found),
+    path(f"{_proxy}/", include("better_auth.auth_proxy")),
     path("", include("better_auth.well_known")),
     path("", include("better_auth.health")),
     path("", include("better_auth.metrics")),

@@ -15,11 +15,12 @@ from better_auth.admin import people, wording
 from better_auth.admin.filters import ChoiceFilter
 from better_auth.admin.read_only import ReadOnlyAdmin
 from better_auth.storage.records import has_user_row
-from migration_tools.journal import OPEN
+from migration_tools import journal
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState, RunState
 from migration_tools.planning import Outcome
 
 REFRESH_SECONDS = "5"
+LONGEST_UNBROKEN = 24
 
 
 class SourceFilter(ChoiceFilter):
@@ -41,11 +42,11 @@ class OutcomeFilter(ChoiceFilter):
 
 @admin.register(MigrationRun)
 class RunAdmin(ReadOnlyAdmin):
-    list_display = ("number", "source", "state", "progress", "outcomes", "started", "took")
+    list_display = ("name", "state", "progress", "outcomes", "started")
     list_filter = ("state", SourceFilter)
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("number", "source", "kind", "state", "progress", "outcomes", "problem")}),
+        (None, {"fields": ("name", "kind", "state", "standing", "progress", "outcomes", "problem")}),
         ("Times", {"fields": ("started", "took", "rollback")}),
         ("How it was begun", {"fields": ("told",)}),
     )
@@ -62,8 +63,13 @@ class RunAdmin(ReadOnlyAdmin):
         return response
 
     @admin.display(description="run", ordering="id")
-    def number(self, run: MigrationRun) -> str:
-        return f"#{run.pk}"
+    def name(self, run: MigrationRun) -> str:
+        return str(run)
+
+    @admin.display
+    def standing(self, run: MigrationRun) -> str:
+        """A run whose process was killed still is ``running`` in the table."""
+        return journal.describe(run) if run.state in journal.OPEN else "at its end"
 
     @admin.display
     def progress(self, run: MigrationRun) -> str:
@@ -81,13 +87,19 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display
     def outcomes(self, run: MigrationRun) -> str:
-        """Each leads to its records."""
+        """Each leads to its records; those that were left as they are have none in this run."""
         base = reverse(f"admin:{MigrationRecord._meta.app_label}_migrationrecord_changelist")
         shown = [(name, run.counts[name]) for name in Outcome if run.counts.get(name)]
-        links = (
-            (f"{base}?run__id__exact={run.pk}&outcome={name}", f"{count:,} {name}") for name, count in shown
+        parts = (
+            format_html('<span class="nowrap">{} {}</span>', f"{count:,}", name)
+            if name is Outcome.UNCHANGED
+            else format_html(
+                '<a href="{}?run__id__exact={}&outcome={}" class="nowrap">{} {}</a>',
+                *(base, run.pk, name, f"{count:,}", name),
+            )
+            for name, count in shown
         )
-        return format_html_join(", ", '<a href="{}" class="nowrap">{}</a>', links) or "-"
+        return format_html_join(", ", "{}", ((part,) for part in parts)) or "-"
 
     @admin.display(ordering="started_at")
     def started(self, run: MigrationRun) -> str:
@@ -114,7 +126,7 @@ class RunAdmin(ReadOnlyAdmin):
 
 @admin.register(MigrationRecord)
 class RecordAdmin(ReadOnlyAdmin):
-    list_display = ("name", "source", "state", "outcome", "reason", "place", "person", "changed")
+    list_display = ("name", "source", "state", "why", "person")
     list_filter = ("state", SourceFilter, OutcomeFilter, ("run", admin.RelatedOnlyFieldListFilter))
     ordering = ("-id",)
     search_fields = ("legacy_id__exact", "user_public_id__exact", "reason__exact")
@@ -124,7 +136,7 @@ class RecordAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("name", "source", "run", "place", "state", "outcome", "person")}),
         ("Why", {"fields": ("reason", "detail", "warnings")}),
-        ("Times", {"fields": ("created_at", "changed")}),
+        ("Times", {"fields": ("brought", "changed")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MigrationRecord]:
@@ -137,7 +149,7 @@ class RecordAdmin(ReadOnlyAdmin):
     @admin.action(description="Try again with the next --resume", permissions=["retry"])
     def try_again(self, request: HttpRequest, chosen: QuerySet[MigrationRecord]) -> None:
         failed = chosen.filter(state__in=[RecordState.FAILED, RecordState.SKIPPED]).exclude(
-            run__state__in=OPEN
+            run__state__in=journal.OPEN
         )
         count = MigrationRecord.objects.filter(pk__in=list(failed.values_list("pk", flat=True))).update(
             state=RecordState.PENDING
@@ -150,7 +162,12 @@ class RecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description="id there", ordering="legacy_id")
     def name(self, record: MigrationRecord) -> str:
-        return record.legacy_id or f"({record.place})"
+        name = record.legacy_id or f"({record.place})"
+        return _unbroken(name) if len(name) <= LONGEST_UNBROKEN else name
+
+    @admin.display(description="what became of it", ordering="reason")
+    def why(self, record: MigrationRecord) -> str:
+        return _unbroken(": ".join(filter(None, (record.outcome, record.reason))))
 
     @admin.display(description="user here")
     def person(self, record: MigrationRecord) -> str:
@@ -159,6 +176,14 @@ class RecordAdmin(ReadOnlyAdmin):
         known = people.record_of(record.user)
         return people.link(self.admin_site, record.user.pk, (known and known.email) or str(record.user))
 
+    @admin.display(description="begin of the run")
+    def brought(self, record: MigrationRecord) -> str:
+        return wording.moment(record.created_at)
+
     @admin.display(ordering="updated_at")
     def changed(self, record: MigrationRecord) -> str:
         return wording.moment(record.updated_at)
+
+
+def _unbroken(text: str) -> str:
+    return format_html('<span class="nowrap">{}</span>', text)

@@ -12,6 +12,11 @@ class MigrationToolsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from migration_tools import rehashes
+        from migration_tools import (
+            checks,  # noqa: F401, registers them
+            rehashes,
+        )
+        from migration_tools.lazy import system
 
         rehashes.connect()
+        system.connect()

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Model
+from django.db.models import ManyToOneRel, Model
 
 from better_auth.models import Account, Session, UserProfile
 from migration_tools.fingerprints import changed_fields, fingerprint, password_digest
-from migration_tools.models import MigrationRecord
+from migration_tools.models import MigrationRecord, RecordState
+from migration_tools.planning import Outcome
 from migration_tools.target import Person, people
 
 # Looked at by what they hold, or of no matter.
@@ -21,9 +22,17 @@ OWN: tuple[type[Model], ...] = (Account, Session, UserProfile, MigrationRecord)
 
 
 def changes_since(records: Sequence[MigrationRecord]) -> dict[int, list[str]]:
-    """By the journal's row: names of what has changed; a user who has not is left out."""
+    """By the journal's row: names of what has changed; a user who has not is left out.
+
+    Rows that point to a user matter only where the user was made by the run, and would go.
+    """
     found = {person.key: person for person in people({one.user_id for one in records})}
-    hanging = _hanging_on(list(found))
+    made = {one.user_id for one in records if one.outcome == Outcome.CREATED}
+    hanging = _hanging_on([key for key in found if key in made])
+    for key, source in _others_records(
+        [key for key in found if key in made], {one.source for one in records}
+    ):
+        hanging.setdefault(key, set()).add(f"source {source}")
     changes = {}
     for one in records:
         person = found.get(one.user_id)
@@ -35,6 +44,12 @@ def changes_since(records: Sequence[MigrationRecord]) -> dict[int, list[str]]:
     return changes
 
 
+def _others_records(keys: Sequence[Any], sources: set[str]) -> Iterable[tuple[Any, str]]:
+    """Who has become another source's user as well: that one would take them for somebody who left."""
+    rows = MigrationRecord.objects.filter(user_id__in=keys, state=RecordState.MIGRATED)
+    return rows.exclude(source__in=sources).values_list("user_id", "source")
+
+
 def _own_changes(record: MigrationRecord, person: Person) -> list[str]:
     names = changed_fields(record.written, fingerprint(person.columns, person.identities))
     if password_digest(person.password) != record.password_digest:
@@ -43,12 +58,18 @@ def _own_changes(record: MigrationRecord, person: Person) -> list[str]:
 
 
 def relations() -> Iterable[tuple[type[Model], str]]:
-    """Models of any app whose rows point to users, with the name of the foreign key."""
-    for relation in get_user_model()._meta.related_objects:
+    """Models of any app whose rows point to users, with the name of the foreign key.
+
+    Those without a way back (``related_name="+"``) and the tables between many and many, too.
+    """
+    for relation in get_user_model()._meta.get_fields(include_hidden=True):
+        is_key = relation.auto_created and not relation.concrete
+        if not is_key or not isinstance(relation, ManyToOneRel):
+            continue
         model: Any = relation.related_model
-        is_link = model._meta.auto_created  # groups and permissions are the operator's doing
-        is_own = issubclass(model, (*OWN, get_user_model()))
-        if (relation.one_to_many or relation.one_to_one) and not is_link and not is_own:
+        # Groups and permissions are the operator's doing.
+        is_group = model._meta.auto_created and issubclass(get_user_model(), model._meta.auto_created)
+        if not is_group and not issubclass(model, (*OWN, get_user_model())):
             yield model, relation.field.name
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import blake2b
+from importlib.util import find_spec
 from typing import Any
 
 import orjson
+from django.contrib.auth.hashers import get_hashers_by_algorithm
 
 from better_auth.addresses import LONGEST_EMAIL, is_email
 from better_auth.crypto.hash_limits import AmbiguousHash, HashTooCostly, MalformedHash, UnknownAlgorithm
 from better_auth.crypto.legacy_hashes import from_legacy
+from better_auth.models import MigrationStatus
 from migration_tools.policy import Policy
 from migration_tools.providers import provider_of
 from migration_tools.records import LegacyAccount, LegacyUser, Refused
@@ -26,7 +30,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]")
 PLACEHOLDER_DOMAIN = "placeholder.invalid"
 DELETED = "migrated:deleted"
 DISABLED = "migrated:disabled"
-MIGRATED = "migrated"
+NO_HASHER = "no-hasher"
 
 
 @dataclass(slots=True)
@@ -48,10 +52,15 @@ class Checked:
     warnings: list[str] = field(default_factory=list)
     is_deleted: bool = False
     has_unknown_hash: bool = False
+    # Not the source's hash, but one that was made here when the password was typed.
+    is_password_ours: bool = False
+    # Told by another way than the source's rows, so that the two can't be compared.
+    is_summary: bool = False
 
     @property
     def content_hash(self) -> str:
-        return content_hash(self.user)
+        """Empty where nothing could be compared with it."""
+        return "" if self.is_summary else content_hash(self.user)
 
     @property
     def email_verified(self) -> bool:
@@ -104,7 +113,7 @@ def check(user: LegacyUser, policy: Policy) -> Checked:
         email=email,
         folded=folded,
         password=password,
-        columns=_columns(user, policy, warnings),
+        columns=_columns(user, policy, warnings, is_pending=password is None),
         accounts=_accounts(user, policy, warnings),
         user=user,
         warnings=warnings,
@@ -151,33 +160,57 @@ def address_of(raw: str, warnings: list[str]) -> tuple[str, str]:
         ascii_domain = domain.encode("idna").decode().lower()
     except UnicodeError:
         raise Refused("invalid-email", "the address has a domain that can't be") from None
-    plain = "".join("a" if ord(letter) > 127 and letter.isalnum() else letter for letter in local)
+    # Letters, digits, and the marks that go with letters: not every script has them in one character.
+    plain = "".join("a" if ord(one) > 127 and unicodedata.category(one)[0] in "LMN" else one for one in local)
     if not is_email(f"{plain}@{ascii_domain}"):
         raise Refused("invalid-email", "the address is none")
     warnings.append("address-not-ascii")
     return raw.lower(), f"{unicodedata.normalize('NFKC', local).casefold()}@{ascii_domain}"
 
 
+def folded_form(stored: str) -> str:
+    """As compared, of an address that is stored here."""
+    try:
+        return address_of(stored, [])[1]
+    except Refused:
+        return stored
+
+
 def _password(user: LegacyUser, warnings: list[str]) -> tuple[bool, str | None]:
     if user.password is None:
         return False, None
     try:
-        return False, from_legacy(user.password.scheme, user.password.hash, user.password.params)
+        encoded = from_legacy(user.password.scheme, user.password.hash, user.password.params)
     except (AmbiguousHash, UnknownAlgorithm) as problem:
         warnings.append(problem.reason)
         return True, None
     except (MalformedHash, HashTooCostly) as problem:
         raise Refused(problem.reason, f"scheme {user.password.scheme[:40]}") from None
+    if not _can_verify(encoded.partition("$")[0]):
+        warnings.append(NO_HASHER)
+    return False, encoded
 
 
-def _columns(user: LegacyUser, policy: Policy, warnings: list[str]) -> dict[str, Any]:
+def _can_verify(algorithm: str) -> bool:
+    """A host's project may lack the hashers, or the package that one of them needs."""
+    if algorithm not in get_hashers_by_algorithm():
+        return False
+    return not algorithm.startswith("bcrypt") or _has_bcrypt()
+
+
+@cache
+def _has_bcrypt() -> bool:
+    return find_spec("bcrypt") is not None
+
+
+def _columns(user: LegacyUser, policy: Policy, warnings: list[str], *, is_pending: bool) -> dict[str, Any]:
     is_verified = user.email_verified and policy.trusts and bool(user.email)
     columns: dict[str, Any] = {
         "name": _cut(user.name, LONGEST_NAME, "name-cut", warnings),
         "email_verified": is_verified,
         "image": _image(user.image, warnings),
         "additional_fields": _metadata(user),
-        "migration_status": MIGRATED,
+        "migration_status": MigrationStatus.PENDING if is_pending else MigrationStatus.MIGRATED,
     }
     if user.created_at:
         columns["created_at"] = columns["updated_at"] = user.created_at

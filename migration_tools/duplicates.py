@@ -13,20 +13,27 @@ from migration_tools.checking import Checked, Keys
 
 Hashes = tuple[list[tuple[int, int]], list[tuple[int, int, int]], list[tuple[int]]]
 
+# Without indexes: appended to at random they would be read and written all over; sorted once at the end they
+# are not.
 TABLES = """
-CREATE TABLE ids (key INTEGER PRIMARY KEY, first INTEGER, many INTEGER DEFAULT 0);
-CREATE TABLE emails (key INTEGER PRIMARY KEY, raw INTEGER, lower INTEGER, many INTEGER DEFAULT 0, kind
-INTEGER DEFAULT 0); CREATE TABLE others (key INTEGER PRIMARY KEY, many INTEGER DEFAULT 0);
+CREATE TABLE ids (key INTEGER, number INTEGER);
+CREATE TABLE emails (key INTEGER, raw INTEGER, lower INTEGER);
+CREATE TABLE others (key INTEGER);
 """
-ADD_ID = """
-INSERT INTO ids (key, first) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET
-    many = 1, first = min(first, excluded.first)
-"""
-ADD_EMAIL = """
-INSERT INTO emails (key, raw, lower) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET many = 1, kind = max(
-    kind, CASE WHEN lower <> excluded.lower THEN 2 WHEN raw <> excluded.raw THEN 1 ELSE 0 END)
-"""
-ADD_OTHER = "INSERT INTO others (key) VALUES (?) ON CONFLICT (key) DO UPDATE SET many = 1"
+ADD_ID = "INSERT INTO ids VALUES (?, ?)"
+ADD_EMAIL = "INSERT INTO emails VALUES (?, ?, ?)"
+ADD_OTHER = "INSERT INTO others VALUES (?)"
+TWICE = "GROUP BY key HAVING count(*) > 1"
+FIRST_OF_IDS = f"SELECT key, min(number) FROM ids {TWICE}"  # noqa: S608
+KINDS_OF_EMAILS = f"""
+SELECT key, CASE WHEN min(lower) <> max(lower) THEN 2 WHEN min(raw) <> max(raw) THEN 1 ELSE 0 END
+FROM emails {TWICE}
+"""  # noqa: S608
+OTHERS_TWICE = f"SELECT key FROM others {TWICE}"  # noqa: S608
+OF_EMAILS = ("duplicate-email", "email-case", "email-unicode")
+REASONS = frozenset({*OF_EMAILS, "duplicate-username", "duplicate-identity"})
+# KiB of memory for the scratch file's pages, and for sorting.
+CACHE = 8192
 
 
 class Duplicates:
@@ -36,7 +43,7 @@ class Duplicates:
         self._salt = secrets.token_bytes(16)
         self._scratch = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._scratch.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;" + TABLES
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE};" + TABLES
         )
         self._scratch.execute("BEGIN")
         self._ids: list[tuple[int, int]] = []
@@ -79,9 +86,9 @@ class Duplicates:
         """Keep what comes twice, and let go of the rest."""
         self.flush()
         ask = self._scratch.execute
-        self._first = dict(ask("SELECT key, first FROM ids WHERE many"))
-        self._kinds = dict(ask("SELECT key, kind FROM emails WHERE many"))
-        self._twice = {key for (key,) in ask("SELECT key FROM others WHERE many")}
+        self._first = dict(ask(FIRST_OF_IDS))
+        self._kinds = dict(ask(KINDS_OF_EMAILS))
+        self._twice = {key for (key,) in ask(OTHERS_TWICE)}
         self._scratch.close()
 
     def is_repetition(self, number: int, external_id: str) -> bool:
@@ -95,7 +102,7 @@ class Duplicates:
         if self._kinds:
             kind = self._kinds.get(self._key("email", checked.folded))
             if kind is not None:
-                return ("duplicate-email", "email-case", "email-unicode")[kind]
+                return OF_EMAILS[kind]
         if not self._twice:
             return None
         username = checked.columns.get("username")

@@ -26,5 +26,11 @@ class MigrationRolledBack(Event):
     type = "migration_rolled_back"
 
 
+class UserMigrated(Event):
+    """One by one, by a sign-in or a reset; a run's users are counted in its own events."""
+
+    type = "user_migrated"
+
+
 class RollbackClosed(Event):
     type = "migration_rollback_closed"

@@ -14,6 +14,8 @@ FIELDS = ("email", "name", "image", "username", "phone_number", "role", "banned"
 ACCOUNTS = "accounts"
 # The hash as the source has it: what the user has may have been made better since.
 SOURCE_PASSWORD = "source_password"
+# In place of the source's hash where the password was typed here, and hashed by us.
+MADE_HERE = "made-here"
 COMPARED = (*FIELDS, ACCOUNTS)
 NAMES = (*COMPARED, SOURCE_PASSWORD)
 WIDTH = 8
@@ -55,6 +57,11 @@ def changed_fields(written: str, now: str) -> list[str]:
     """The names of what differs; all of them where nothing can be said."""
     before, after = marks_of(written), marks_of(now)
     return [name for name in COMPARED if name not in before or before[name] != after.get(name)]
+
+
+def made_here(written: str) -> str:
+    """The same, where the password was since typed here and hashed by us. The last mark is the password's."""
+    return written[:-WIDTH] + mark(MADE_HERE) if marks_of(written) else written
 
 
 def password_digest(encoded: str | None) -> str:

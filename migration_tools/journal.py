@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import ProtectedError, Q, QuerySet
 
 from better_auth import clock
+from better_auth.conf.loading import nearest
 from migration_tools import leases
 from migration_tools.leases import LEASE, Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState, RunState
@@ -32,6 +33,12 @@ def find_user_key(source: str, legacy_id: str) -> Any:
     """The primary key of the user that a migrated legacy id belongs to, or None. One look-up in an index."""
     rows = MigrationRecord.objects.filter(source=source, legacy_id=legacy_id, state=RecordState.MIGRATED)
     return rows.values_list("user_id", flat=True).first()
+
+
+def is_migrated(source: str, legacy_id: str) -> bool:
+    """Whether the record has become a user here, who may be gone again."""
+    rows = MigrationRecord.objects.filter(source=source, legacy_id=legacy_id, state=RecordState.MIGRATED)
+    return rows.exists()
 
 
 def find_open(source: str) -> MigrationRun | None:
@@ -61,6 +68,19 @@ def start(
         run = MigrationRun.objects.filter(source=source, state__in=OPEN).get()
         raise RunRefused(describe(run)) from None
     return run, lease
+
+
+def lazy_run(source: str) -> MigrationRun:
+    """The run that those belong to who come one by one; of two that begin it at once, one does."""
+    rows = MigrationRun.objects.filter(source=source, state=RunState.LAZY, rollback_closed_at=None)
+    run = rows.first()
+    if run is None:
+        try:
+            with transaction.atomic():
+                run = MigrationRun.objects.create(source=source, kind="lazy", state=RunState.LAZY)
+        except IntegrityError:
+            run = rows.get()
+    return run
 
 
 def take_over(run: MigrationRun, *, state: RunState) -> Lease:
@@ -104,6 +124,7 @@ def keep(run: MigrationRun, lease: Lease, **columns: Any) -> None:
 
 def give_up(run: MigrationRun, lease: Lease, *, problem: str) -> None:
     """The run stops here and can be resumed; one that has done nothing yet leaves nothing to resume."""
+    run.refresh_from_db(fields=["done"])  # other processes may have carried it on
     if run.state == RunState.RUNNING and not run.done:
         with suppress(ProtectedError):  # a run that reads its input again has records from before
             MigrationRun.objects.filter(pk=run.pk, lease_token=lease.token).delete()
@@ -118,11 +139,26 @@ def finish(run: MigrationRun, lease: Lease, *, state: RunState = RunState.FINISH
     keep(run, lease, state=state, finished_at=clock.now(), lease_token="", lease_holder="", problem="")
 
 
+def closable(source: str) -> QuerySet[MigrationRun]:
+    """The runs that can still be undone. Raises ``RunRefused`` where there is none, or one is open: what that
+    one keeps holds what earlier ones kept."""
+    runs = MigrationRun.objects.filter(source=source)
+    if not runs.exists():
+        known = sorted(MigrationRun.objects.values_list("source", flat=True).distinct())
+        raise RunRefused(f"there is no run of {source}{nearest(source, known)}")
+    run = find_open(source)
+    if run is not None:
+        raise RunRefused(describe(run))
+    return runs.filter(rollback_closed_at=None)
+
+
 def close_rollback(source: str) -> int:
-    """Forget what a rollback would need, former hashes above all; the number of runs that were closed."""
-    runs = MigrationRun.objects.filter(source=source, rollback_closed_at=None).exclude(state__in=OPEN)
+    """Forget what a rollback would need, former hashes above all; the number of runs that were closed.
+
+    Raises ``RunRefused`` as ``closable`` does.
+    """
     with transaction.atomic():
-        ids = list(runs.values_list("pk", flat=True))
+        ids = list(closable(source).select_for_update().values_list("pk", flat=True))
         MigrationRecord.objects.filter(run_id__in=ids).filter(Q(former__isnull=False)).update(former=None)
         return MigrationRun.objects.filter(pk__in=ids).update(rollback_closed_at=clock.now())
 

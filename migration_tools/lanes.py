@@ -24,6 +24,10 @@ class Abandoned(Exception):
     """An earlier batch was not committed, so this one must not be."""
 
 
+class LaneDied(Exception):
+    """A process of the run is no more, and could not say why."""
+
+
 class Baton:
     """Comes to a lane when all earlier batches are committed, with what they have reached."""
 
@@ -79,7 +83,7 @@ def in_lanes(
     if fault is not None:
         raise fault
     if any(statuses):
-        raise ChildProcessError("a process of the run has died")
+        raise LaneDied("a process of the run has died")
 
 
 def _fork(batons: list[tuple[End, End]], work: Work) -> tuple[list[End], list[int]]:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from better_auth.conf.loading import nearest
 from migration_tools import neutral
+from migration_tools.mapping_shapes import wrong_shape
 from migration_tools.records import LegacyAccount, LegacyUser, Refused
 from migration_tools.values import text_of, truth_of
 
@@ -31,7 +32,7 @@ HASH_KEYS = frozenset(
     | {"salt", "salt_position", "iterations", "digest", "pepper_env", "pepper_position", "password_encoding"}
     | {"rounds", "format", "inner", "key", "key_column", "params"}
 )
-SOURCE_KEYS = frozenset({"table", "query", "where", "watermark", "csv", "tables", "columns"})
+SOURCE_KEYS = frozenset({"table", "query", "where", "watermark", "verify", "csv", "tables", "columns"})
 POLICY_KEYS = frozenset(
     {"trust_email_verified", "missing_email", "deleted", "role_names", "group_names", "staff", "superuser"}
     | {"keep_ids", "providers"}
@@ -58,6 +59,7 @@ class MappingFile:
     policy: Mapping[str, Any]
     columns: frozenset[str]
     key_column: str | None = None
+    email_column: str | None = None
     unseen: set[str] = field(default_factory=set)
 
     @property
@@ -111,6 +113,9 @@ def parse(content: Any) -> MappingFile:
     for name in content:
         if name not in KEYS:
             raise MappingFault(f"unknown key {name!r}{nearest(name, sorted(KEYS))}")
+    problem = wrong_shape(content)
+    if problem:
+        raise MappingFault(problem)
     columns: set[str] = set()
 
     def rule(name: str, told: Any) -> Rule:
@@ -133,6 +138,7 @@ def parse(content: Any) -> MappingFile:
         policy={name: content[name] for name in POLICY_KEYS & content.keys()},
         columns=frozenset(columns),
         key_column=content["key"] if isinstance(content.get("key"), str) else None,
+        email_column=content["email"] if isinstance(content.get("email"), str) else None,
         unseen=set(columns),
     )
 

@@ -13,9 +13,12 @@ from better_auth import clock
 
 
 class RunState(models.TextChoices):
+    """``LAZY``: of those who come one by one when they sign in; it has no end, and nobody is at it."""
+
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FINISHED = "finished"
+    LAZY = "lazy"
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
 
@@ -64,6 +67,11 @@ class MigrationRun(models.Model):
                 condition=Q(state__in=[RunState.RUNNING, RunState.INTERRUPTED, RunState.ROLLING_BACK]),
                 name="migration_run_one_open",
             ),
+            models.UniqueConstraint(
+                fields=["source"],
+                condition=Q(state=RunState.LAZY, rollback_closed_at__isnull=True),
+                name="migration_run_one_lazy",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -74,8 +82,9 @@ class MigrationRecord(models.Model):
     """What became of one record of a source.
 
     ``written`` tells what to compare a user with to see what they changed since; ``former`` holds, encrypted,
-    what the run overwrote, until the window for a rollback is closed. A record that had no id of its own has
-    ``legacy_id`` null and is found by its ``place``.
+    what the run overwrote, until the window for a rollback is closed. Sessions that began there until
+    ``updated_at`` were brought. A record that had no id of its own has ``legacy_id`` null and is found by its
+    ``place``.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -118,3 +127,30 @@ class MigrationRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}:{self.legacy_id or self.place}"
+
+
+class SchemeComparison(models.Model):
+    """Shadow mode: how often the legacy system and our check of one kind of hash said what of a password.
+
+    ``scheme``: the algorithm of the hash, or ``none`` or ``unreadable``, whose attempts are all ``unknown``.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.CharField(max_length=64)
+    scheme = models.CharField(max_length=64)
+    both_accept = models.PositiveBigIntegerField(default=0)
+    both_refuse = models.PositiveBigIntegerField(default=0)
+    legacy_only = models.PositiveBigIntegerField(default=0)
+    ours_only = models.PositiveBigIntegerField(default=0)
+    unknown = models.PositiveBigIntegerField(default=0)
+    first_at = models.DateTimeField(default=clock.now)
+    last_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "migration_comparisons"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "scheme"], name="migration_comparison_scheme"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.scheme}"

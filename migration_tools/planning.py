@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from migration_tools.checking import Checked
 from migration_tools.duplicates import Duplicates
-from migration_tools.fingerprints import SOURCE_PASSWORD, mark, marks_of, password_digest
+from migration_tools.fingerprints import MADE_HERE, SOURCE_PASSWORD, mark, marks_of, password_digest
 from migration_tools.models import RecordState
 from migration_tools.policy import OnConflict, Policy
-from migration_tools.records import Refused
+from migration_tools.records import LegacySession, Refused
 from migration_tools.target import Entry, Known, Person
 
 
@@ -77,7 +77,8 @@ class Line(NamedTuple):
 @dataclass(slots=True)
 class Plan:
     """``person``: whom it is joined with; ``changes``: columns to write to them; ``sets_password``: whether
-    the record's hash becomes theirs; ``keeps_id``: whether the user gets the legacy id."""
+    the record's hash becomes theirs; ``keeps_id``: whether the user gets the legacy id; ``sessions``: those
+    that come along."""
 
     item: Item
     outcome: Outcome
@@ -89,6 +90,7 @@ class Plan:
     changes: dict[str, Any] = field(default_factory=dict)
     sets_password: bool = False
     keeps_id: bool = True
+    sessions: tuple[LegacySession, ...] = ()
 
     def line(self) -> Line | None:
         """None for a record that comes without a word to be said about it."""
@@ -147,14 +149,15 @@ class Planner:
     def _plan_newcomer(self, item: Item, checked: Checked, known: Known) -> Plan:
         warnings = self._phone_warnings(checked, known, None)
         if checked.email not in known.by_email:
-            if checked.folded != checked.email and checked.folded in known.by_email:
+            if _has_another_form(checked, known):
                 return Plan(
                     item, Outcome.CONFLICT, "email-unicode", "somebody here has this address in another form"
                 )
             keeps_id = self.policy.keep_ids and checked.external_id not in known.ids
             if self.policy.keep_ids and not keeps_id:
                 warnings.append("id-in-use")
-            return Plan(item, Outcome.CREATED, warnings=warnings, keeps_id=keeps_id)
+            sessions = checked.user.sessions
+            return Plan(item, Outcome.CREATED, warnings=warnings, keeps_id=keeps_id, sessions=sessions)
         person = known.people.get(known.by_email[checked.email])
         return self._join(item, checked, known, person)
 
@@ -175,7 +178,7 @@ class Planner:
             return Plan(
                 item, Outcome.CONFLICT, "email-unverified", "linking wants the address verified on both sides"
             )
-        plan = Plan(item, Outcome.LINKED, person=person)
+        plan = Plan(item, Outcome.LINKED, person=person, sessions=checked.user.sessions)
         plan.sets_password = checked.password is not None and person.password is None
         if self.policy.on_conflict is OnConflict.UPDATE:
             plan.outcome = Outcome.UPDATED
@@ -190,9 +193,11 @@ class Planner:
             return Plan(
                 item, Outcome.SKIPPED, "deleted-here", "brought before, and deleted here since", entry=entry
             )
-        if entry.content_hash == checked.content_hash:
-            return Plan(item, Outcome.UNCHANGED, person=person, entry=entry)
-        if self.policy.on_conflict is not OnConflict.UPDATE:
+        is_same = entry.content_hash == checked.content_hash
+        if is_same or not (entry.content_hash or self._brings_changes):
+            sessions = _new_sessions(checked, entry, person)
+            return Plan(item, Outcome.UNCHANGED, person=person, entry=entry, sessions=sessions)
+        if not self._brings_changes:
             detail = "changed there since: --on-conflict update brings it"
             return Plan(item, Outcome.SKIPPED, "changed-in-source", detail, person=person, entry=entry)
         refused = self._standing_in_the_way(item, checked, known, person)
@@ -201,18 +206,29 @@ class Planner:
             return refused
         return self._update(item, checked, entry, known, person)
 
+    @property
+    def _brings_changes(self) -> bool:
+        return self.policy.on_conflict is OnConflict.UPDATE
+
     def _update(self, item: Item, checked: Checked, entry: Entry, known: Known, person: Person) -> Plan:
         """What changed there and was not changed here; what people did here stays."""
-        plan = Plan(item, Outcome.UPDATED, person=person, entry=entry)
+        sessions = _new_sessions(checked, entry, person)
+        plan = Plan(item, Outcome.UPDATED, person=person, entry=entry, sessions=sessions)
         written = marks_of(entry.written)
         wanted = _told(checked, person, UPDATABLE)
         if checked.email != person.email:
+            if _has_another_form(checked, known):
+                return Plan(
+                    item, Outcome.CONFLICT, "email-unicode", "somebody here has the new address", entry=entry
+                )
             holder = known.by_email.get(checked.email, person.key)
             if holder != person.key:
                 return Plan(
                     item, Outcome.CONFLICT, "email-taken", "somebody here has the new address", entry=entry
                 )
             wanted |= {"email": checked.email, "email_verified": checked.email_verified}
+        elif checked.email_verified and not person.email_verified:
+            wanted["email_verified"] = True
         for name in ("email", *UPDATABLE):
             if name in wanted and written.get(name) != mark(person.columns[name]):
                 for one in (name, *FOLLOWERS.get(name, ()), *(["email_verified"] if name == "email" else [])):
@@ -220,10 +236,8 @@ class Planner:
                 if mark(_value(checked, name)) != written.get(name):
                     plan.warnings.append(f"kept-{name.replace('_', '-')}")
         plan.changes = wanted
-        # The journal follows a sign-in that makes a better hash of the same password; the source's own is
-        # marked.
-        is_untouched = password_digest(person.password) == entry.password_digest
-        is_new_there = written.get(SOURCE_PASSWORD) != mark(checked.password)
+        is_untouched = _has_password_of(entry, person)
+        is_new_there = written.get(SOURCE_PASSWORD) not in (mark(checked.password), mark(MADE_HERE))
         plan.sets_password = checked.password is not None and is_new_there and is_untouched
         if is_new_there and not is_untouched:
             plan.warnings.append("kept-password")
@@ -261,6 +275,26 @@ class Planner:
         if "phone-taken" in plan.warnings:
             for name in ("phone_number", "phone_number_verified"):
                 plan.changes.pop(name, None)
+
+
+def _has_another_form(checked: Checked, known: Known) -> bool:
+    """Whether somebody here has the same address to a person's eye, written otherwise."""
+    is_plain_here = checked.folded != checked.email and checked.folded in known.by_email
+    return is_plain_here or (checked.email not in known.by_email and checked.folded in known.unicode_forms)
+
+
+def _has_password_of(entry: Entry, person: Person) -> bool:
+    """Whether their password still is what was brought: the journal follows a sign-in that makes a better
+    hash of it."""
+    return password_digest(person.password) == entry.password_digest
+
+
+def _new_sessions(checked: Checked, entry: Entry, person: Person) -> tuple[LegacySession, ...]:
+    """Those that began there since: an earlier one that is not here any more was ended here, and stays so.
+    Whoever has a new password here has left the one behind that opens sessions there."""
+    if not checked.user.sessions or not _has_password_of(entry, person):
+        return ()
+    return tuple(one for one in checked.user.sessions if one.created_at > entry.updated_at)
 
 
 def _told(checked: Checked, person: Person, names: tuple[str, ...]) -> dict[str, Any]:

@@ -94,6 +94,11 @@ class LegacyUser:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """A number would be written, and not found again."""
+        if type(self.external_id) is not str:
+            raise TypeError("LegacyUser wants its external_id as text")
+
 
 @dataclass(slots=True)
 class Read:

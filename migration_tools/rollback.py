@@ -10,17 +10,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.admin.utils import NestedObjects
 from django.contrib.auth import get_user_model
 from django.core.serializers.json import DjangoJSONEncoder
 from django.core.serializers.python import Serializer
-from django.db import router, transaction
+from django.db import IntegrityError, router, transaction
+from django.db.models import ProtectedError, RestrictedError
 
 from better_auth import adopted_keys, clock, passwords, users
 from better_auth.events import publish
-from better_auth.models import Account, Session
+from better_auth.models import Account, Session, Verification
 from migration_tools import journal, sealing
 from migration_tools.changes import changes_since
 from migration_tools.events import MigrationRolledBack
@@ -37,10 +39,12 @@ class RollbackRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A user who was changed here since, and stays."""
+    """A user who stays as they are, because of changes since the run or, ``even_by_force``, because something
+    stands in the way."""
 
     record: MigrationRecord
-    changes: list[str]
+    reasons: list[str]
+    even_by_force: bool = False
 
 
 @dataclass(slots=True)
@@ -87,15 +91,25 @@ class Rollback:
             if self.force_changed:
                 self._export([one for one in doomed if one.pk in changes], changes)
             made = [one for one in doomed if one.outcome == Outcome.CREATED]
-            self._delete(made)
-            for one in doomed:
-                if one.outcome != Outcome.CREATED:
-                    self._restore(one)
+            joined = [one for one in doomed if one.outcome != Outcome.CREATED]
+            kept += [*self._delete_all(made), *_each(self._restore, joined)]
         self.kept += kept
-        self.counts += Counter({"deleted": len(made), "restored": len(doomed) - len(made), "kept": len(kept)})
+        stay = {one.record.pk for one in kept}
+        self.counts += Counter(
+            deleted=sum(one.user_id is not None and one.pk not in stay for one in made),
+            restored=sum(one.pk not in stay for one in joined),
+            kept=len(kept),
+        )
 
-    def _delete(self, records: Sequence[MigrationRecord]) -> None:
+    def _delete_all(self, records: Sequence[MigrationRecord]) -> list[Kept]:
+        """At once; where somebody can't be deleted, one by one."""
+        if not records or not _obstacles(lambda: self._delete(*records)):
+            return []
+        return _each(self._delete, records)
+
+    def _delete(self, *records: MigrationRecord) -> None:
         keys = [one.user_id for one in records if one.user_id is not None]
+        Verification.objects.filter(subject__in=[one.user_public_id for one in records]).delete()
         Session.objects.filter(user_id__in=keys).delete()
         Account.objects.filter(user_id__in=keys).delete()
         get_user_model()._default_manager.filter(pk__in=keys).delete()
@@ -104,28 +118,18 @@ class Rollback:
         )
 
     def _restore(self, record: MigrationRecord) -> None:
-        former = self._former(record)
+        former = _former(record)
         user = users.find_by_key(record.user_id)
         if user is not None:
             Account.objects.filter(pk__in=former["accounts"], user_id=user.key).delete()
+            Session.objects.filter(pk__in=former["sessions"], user_id=user.key).delete()
             if former["columns"]:
                 users.restore(user, **{name: _value(name, one) for name, one in former["columns"].items()})
             if former["password"]:
                 passwords.restore(user, *former["password"])
         undone = {"state": RecordState.ROLLED_BACK, "user": None, "former": None}
         values = former["entry"] or undone
-        MigrationRecord.objects.filter(pk=record.pk).update(**values, updated_at=clock.now())
-
-    def _former(self, record: MigrationRecord) -> dict[str, Any]:
-        if record.former is None:
-            raise RollbackRefused("what the run overwrote is not kept any more: its rollback was closed")
-        try:
-            return dict(sealing.unseal(record.former))
-        except sealing.Unreadable:
-            raise RollbackRefused(
-                "what the run overwrote was kept under another BETTER_AUTH_SECRET: "
-                "set that one for the rollback"
-            ) from None
+        MigrationRecord.objects.filter(pk=record.pk).update(**{"updated_at": clock.now(), **values})
 
     def _export(self, records: Sequence[MigrationRecord], changes: dict[int, list[str]]) -> None:
         """On disk, before anything of it is deleted."""
@@ -154,6 +158,45 @@ class Rollback:
             journal.finish(self.run, self.lease, state=RunState.ROLLED_BACK)
             details = {"run": self.run.pk, "source": self.run.source, **self.counts}
             publish(MigrationRolledBack(details=details))
+
+
+def _each(undo: Callable[[MigrationRecord], None], records: Sequence[MigrationRecord]) -> list[Kept]:
+    """The users with whom it can't be done."""
+    tried = ((one, _obstacles(partial(undo, one))) for one in records)
+    return [Kept(one, obstacles, even_by_force=True) for one, obstacles in tried if obstacles]
+
+
+def _obstacles(undo: Callable[[], None]) -> list[str]:
+    """What stands in the way; nothing has happened then."""
+    try:
+        with transaction.atomic():
+            undo()
+    except (ProtectedError, RestrictedError) as fault:
+        rows = fault.protected_objects if isinstance(fault, ProtectedError) else fault.restricted_objects
+        return sorted({f"protected by {row._meta.label_lower}" for row in rows})
+    except users.EmailTaken:
+        return ["what they had is somebody else's now"]
+    except IntegrityError:
+        return ["rows that the database keeps"]
+    return []
+
+
+def _former(record: MigrationRecord) -> dict[str, Any]:
+    if record.former is None:
+        raise RollbackRefused("what the run overwrote is not kept any more: its rollback was closed")
+    try:
+        return dict(sealing.unseal(record.former))
+    except sealing.Unreadable:
+        raise RollbackRefused(
+            "what the run overwrote was kept under another BETTER_AUTH_SECRET: set that one for the rollback"
+        ) from None
+
+
+def ensure_readable(run: MigrationRun) -> None:
+    """Before anything is undone. Raises ``RollbackRefused`` where former values can't be read any more."""
+    kept = MigrationRecord.objects.filter(run=run, state=RecordState.MIGRATED).exclude(former=None)
+    for record in kept[:1]:
+        _former(record)
 
 
 def find_run(source: str | None, run_id: int | None) -> MigrationRun:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,36 +14,26 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from better_auth import adopted_keys
-from better_auth.events import observe
-from better_auth.users import EmailTaken
 from migration_tools import journal
 from migration_tools.checking import check, keys_of
+from migration_tools.committing import Pen, prepare
 from migration_tools.duplicates import Duplicates, Hashes
 from migration_tools.lanes import Baton, in_lanes
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState
-from migration_tools.planning import Item, Line, Outcome, Plan, Planner
-from migration_tools.policy import OnConflict, Policy
+from migration_tools.planning import Item, Line, Planner
+from migration_tools.policy import Policy
 from migration_tools.records import Read, Refused
 from migration_tools.sources.source import Share, Source
-from migration_tools.target import Target, analyze_tables
+from migration_tools.tally import Progress, Tally
+from migration_tools.target import Target
 from migration_tools.writing import Writer
 
-ATTEMPTS = 3
 # Between two signs of life of a run that only reads.
 LEASE_EVERY = 5000
-# A table that grew from nothing is planned for as if it were empty, and searched row by row.
-ANALYZED_AT = (2_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000)
-# Seconds to wait before each further try to reach the target that has gone away.
-PAUSES = (0.5, 1, 2, 4, 8)
-UNKNOWN_HASH = "unknown_hash"
-
-
-class Stopped(Exception):
-    """The run ends before its time because it was told to: ``--strict``, or ``--on-conflict fail``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +53,7 @@ class Selection:
 
 
 @dataclass(slots=True)
-class Progress:
-    """Told after each batch. ``phase``: ``checking`` or ``writing``; ``total`` is None while nobody knows."""
-
-    phase: str
-    done: int
-    total: int | None
-    counts: Counter[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Pen:
-    """What a run writes with."""
-
-    planner: Planner
-    target: Target
-    writer: Writer
-    run: MigrationRun
-    lease: Lease
-
-
-@dataclass(slots=True)
 class Migration:
-    """``tell`` hears of progress, ``listen`` of every record of which there is something to say."""
-
     source: Source
     name: str
     policy: Policy
@@ -95,11 +61,7 @@ class Migration:
     batch_size: int = 500
     is_strict: bool = False
     jobs: int = 1
-    tell: Callable[[Progress], None] = lambda progress: None
-    listen: Callable[[Line], None] = lambda line: None
-    counts: Counter[str] = field(default_factory=Counter)
-    total: int = 0
-    done: int = 0
+    tally: Tally = field(default_factory=Tally)
 
     def rehearse(self) -> None:
         """A dry run. Writes nothing, and takes no lock.
@@ -109,8 +71,8 @@ class Migration:
         planner = Planner(self.policy, self._look_for_duplicates())
         target = Target(self.name)
         for items in self._batches("", 0):
-            plans, stop = self._plan(planner, target, items)
-            self._count(plans)
+            plans, stop = prepare(planner, target, items, is_strict=self.is_strict)
+            self.tally.add(plans)
             if stop:
                 raise stop
 
@@ -123,49 +85,56 @@ class Migration:
         planner = Planner(self.policy, self._look_for_duplicates(lambda: journal.keep(run, lease)))
         target = Target(self.name, asks_for_ids=False)
         writer = Writer(self.name, run.pk, run.started_at, self.policy)
-        position = run.checkpoint
+        tally, position = self.tally, run.checkpoint
         if position:
-            self.done, self.counts = run.done, Counter(run.counts)
+            tally.reach(run.done, Counter(run.counts))
         else:
             self._forget_attempts()
-        journal.keep(run, lease, total=self.total)
+        tally.observed_as = self.name
+        journal.keep(run, lease, total=tally.total)
         self._adopt_signing_keys(run, lease)
-        pen = Pen(planner, target, writer, run, lease)
+        pen = Pen(planner, target, writer, run, lease, tally, self.is_strict)
         if self._has_lanes():
             self._run_in_lanes(pen, position)
             return
-        for items in self._batches(position, self.done):
-            stop = self._write(pen, items)
-            if stop:
-                raise stop
+        for items in self._batches(position, tally.done):
+            pen.write(items)
 
     def _run_in_lanes(self, pen: Pen, position: str) -> None:
         """The same in several processes: each has the batches of its lane, and reads past the others'."""
-        first = self.done
+        tally, first = self.tally, self.tally.done
         self.source.close()
 
         def work(lane: int, baton: Baton, tell: Callable[[Any], None]) -> None:
             lines: list[Line] = []
-            self.listen, self.tell = lines.append, lambda progress: None
+            # The process that hears of all lanes tells and counts.
+            tally.listen, tally.tell, tally.observed_as = lines.append, lambda progress: None, ""
             for items in self._batches(position, first, lane=lane):
-                self._write_in_turn(pen, items, baton)
-                tell((self.done, self.counts, lines[:]))
+                try:
+                    pen.write_in_turn(items, baton)
+                finally:
+                    tell((items[0].number - 1, tally.done, tally.counts, lines[:]))
                 lines.clear()
-                baton.hand_on((self.done, self.counts))
+                baton.hand_on((tally.done, tally.counts))
 
-        in_lanes(self.jobs, (self.done, self.counts), work, self._hear)
+        waiting: dict[int, tuple[int, Counter[str], list[Line]]] = {}
 
-    def _hear(self, told: tuple[int, Counter[str], list[Line]]) -> None:
-        """Of a batch that a lane has committed; lanes are not heard in the order of their batches."""
-        done, counts, lines = told
-        if done > self.done:
-            created = counts[Outcome.CREATED] - self.counts[Outcome.CREATED]
-            if created:
-                observe("migrated_users", self.name, value=created)
-            self.done, self.counts = done, counts
+        def hear(told: tuple[int, int, Counter[str], list[Line]]) -> None:
+            """Lanes are not heard in the order of their batches, and a report has that of the input."""
+            before, done, counts, lines = told
+            waiting[before] = (done, counts, lines)
+            while tally.done in waiting:
+                self._hear(*waiting.pop(tally.done))
+
+        in_lanes(self.jobs, (tally.done, tally.counts), work, hear)
+
+    def _hear(self, done: int, counts: Counter[str], lines: list[Line]) -> None:
+        """Of a batch that a lane has committed."""
+        if done > self.tally.done:
+            self.tally.reach(done, counts)
         for line in lines:
-            self.listen(line)
-        self.tell(Progress("writing", self.done, self.total, self.counts))
+            self.tally.listen(line)
+        self.tally.show()
 
     def _adopt_signing_keys(self, run: MigrationRun, lease: Lease) -> None:
         keys = self.source.signing_keys()
@@ -185,9 +154,9 @@ class Migration:
         expected = self.source.total() if self.selection == Selection() else self.selection.limit
 
         def seen(number: int) -> None:
-            self.total = max(self.total, number)
+            self.tally.total = max(self.tally.total, number)
             sign_of_life()
-            self.tell(Progress("checking", number, expected, Counter()))
+            self.tally.tell(Progress("checking", number, expected, Counter()))
 
         if self._has_lanes() and self.source.is_shareable:
             self._add_in_lanes(duplicates, seen)
@@ -196,7 +165,7 @@ class Migration:
                 seen(number)
                 duplicates.flush()
         duplicates.close()
-        self.tell(Progress("checking", self.total, self.total, Counter()))
+        self.tally.tell(Progress("checking", self.tally.total, self.tally.total, Counter()))
         return duplicates
 
     def _add(self, duplicates: Duplicates, records: Iterator[Read]) -> Iterator[int]:
@@ -264,106 +233,6 @@ class Migration:
                 yield [self._item(at, read) for at, read in enumerate(reads, start=number + 1)]
             number += len(reads)
 
-    def _plan(self, planner: Planner, target: Target, items: list[Item]) -> tuple[list[Plan], Stopped | None]:
-        """The plans up to where the run must stop, if it must."""
-        known = target.know([item.checked for item in items if item.checked is not None])
-        plans = planner.plan(items, known)
-        for at, plan in enumerate(plans):
-            if self._must_stop(plan):
-                return plans[:at], Stopped(f"{plan.item.place}: {plan.reason}")
-        return plans, None
-
-    def _must_stop(self, plan: Plan) -> bool:
-        if plan.outcome is Outcome.CONFLICT and self.policy.on_conflict is OnConflict.FAIL:
-            return True
-        return self.is_strict and plan.outcome in (Outcome.CONFLICT, Outcome.INVALID, Outcome.FAILED)
-
-    def _write_in_turn(self, pen: Pen, items: list[Item], baton: Baton) -> None:
-        """Plan and write while other lanes do, commit behind them; what goes wrong is done again then."""
-        plans, stop = self._plan(pen.planner, pen.target, items)
-        if plans:
-            try:
-                self._commit(pen, plans, baton)
-            except (IntegrityError, EmailTaken, OperationalError, InterfaceError):
-                self._take_turn(baton)
-                stop = self._write(pen, items)
-        self._take_turn(baton)
-        if stop:
-            raise stop
-
-    def _take_turn(self, baton: Baton) -> None:
-        if not baton.is_held:
-            self.done, self.counts = baton.take()
-
-    def _write(self, pen: Pen, items: list[Item]) -> Stopped | None:
-        """One transaction. Where somebody was quicker, planned anew; in the end record by record."""
-        for _ in range(ATTEMPTS):
-            plans, stop = self._plan(pen.planner, pen.target, items)
-            try:
-                self._commit_patiently(pen, plans)
-            except (IntegrityError, EmailTaken):
-                pen.target.has_entries = pen.target.asks_for_ids = True
-                continue
-            return stop
-        if len(items) > 1:
-            half = len(items) // 2
-            return self._write(pen, items[:half]) or self._write(pen, items[half:])
-        detail = "a rule of the target's tables"
-        entry = plans[0].entry if plans else None
-        refused = Plan(items[0], Outcome.FAILED, "refused-by-database", detail, entry=entry)
-        self._commit_patiently(pen, [refused])
-        return Stopped(f"{items[0].place}: refused-by-database") if self.is_strict else None
-
-    def _commit_patiently(self, pen: Pen, plans: list[Plan]) -> None:
-        """A database that is away for a moment is waited for. Whether a commit of which no answer came was
-        made, the checkpoint tells."""
-        for pause in (*PAUSES, None):
-            try:
-                if plans:
-                    self._commit(pen, plans)
-                return
-            except (OperationalError, InterfaceError):
-                if pause is None:
-                    raise
-                connection.close()
-                time.sleep(pause)
-                with suppress(OperationalError, InterfaceError):
-                    pen.run.refresh_from_db(fields=["checkpoint", "done"])
-                    if pen.run.done == self.done + len(plans):
-                        self._count(plans)
-                        return
-
-    def _commit(self, pen: Pen, plans: list[Plan], baton: Baton | None = None) -> None:
-        with transaction.atomic():
-            _hasten()
-            pen.writer.write(plans)
-            if baton:
-                self._take_turn(baton)
-            # Last of all: whoever has lost the lease undoes what is written here.
-            journal.keep(
-                pen.run,
-                pen.lease,
-                checkpoint=plans[-1].item.position,
-                done=self.done + len(plans),
-                counts=dict(self.counts + _counted(plans)),
-            )
-        created = sum(plan.outcome is Outcome.CREATED for plan in plans)
-        if created and not baton:  # else the process that hears of all counts them
-            observe("migrated_users", self.name, value=created)
-        before = self.done
-        self._count(plans)
-        if any(before < size <= self.done for size in ANALYZED_AT):
-            analyze_tables()
-
-    def _count(self, plans: list[Plan]) -> None:
-        self.counts += _counted(plans)
-        self.done += len(plans)
-        for plan in plans:
-            line = plan.line()
-            if line:
-                self.listen(line)
-        self.tell(Progress("writing", self.done, self.total, self.counts))
-
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
@@ -376,18 +245,3 @@ def seldom_collected() -> Iterator[None]:
     finally:
         gc.set_threshold(*former)
         gc.unfreeze()
-
-
-def _hasten() -> None:
-    """Do not wait for the disk at each batch: one that is lost in a crash takes its checkpoint with it."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit TO OFF")
-
-
-def _counted(plans: list[Plan]) -> Counter[str]:
-    counts: Counter[str] = Counter(str(plan.outcome) for plan in plans)
-    unknown = sum(plan.has_unknown_hash for plan in plans)
-    if unknown:
-        counts[UNKNOWN_HASH] = unknown
-    return counts

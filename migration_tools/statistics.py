@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count
 
 from migration_tools.journal import OPEN
-from migration_tools.models import MigrationRecord, MigrationRun, RecordState
+from migration_tools.models import MigrationRecord, MigrationRun, RecordState, SchemeComparison
+
+# A longer one has a line of its own in the table.
+LONGEST_NAME = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +49,61 @@ def status(source: str | None = None) -> list[SourceStatus]:
             states = found.setdefault(run.source, {})
             states[RecordState.PENDING] = states.get(RecordState.PENDING, 0) + waiting
     return [SourceStatus(name, states) for name, states in sorted(found.items())]
+
+
+def table(found: Sequence[SourceStatus]) -> list[str]:
+    """Lines that fit a terminal: the counts of each source, and below them their shares."""
+    rows = [["source", *RecordState.values, "all"]]
+    for one in found:
+        name = one.source
+        if len(name) > LONGEST_NAME:
+            rows.append([name, *[""] * len(rows[0][1:])])
+            name = ""
+        counts = [f"{one.states.get(state, 0):,}" for state in RecordState]
+        rows += [
+            [name, *counts, f"{one.total:,}"],
+            ["", *(f"{one.share(state):.1%}" for state in RecordState), ""],
+        ]
+    names, *others = zip(*rows, strict=True)
+    first = max(len(name) for name in names if len(name) <= LONGEST_NAME)
+    widths = [max(map(len, column)) + 2 for column in others]
+    return [f"{name:<{first}}{''.join(map(str.rjust, cells, widths))}".rstrip() for name, *cells in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeAgreement:
+    """Shadow mode: ``accepted`` is the part of ``agree`` in which both said yes, which alone proves that our
+    check can read the scheme."""
+
+    source: str
+    scheme: str
+    agree: int
+    accepted: int
+    legacy_only: int
+    ours_only: int
+    unknown: int
+    last_at: datetime
+
+    @property
+    def disagree(self) -> int:
+        return self.legacy_only + self.ours_only
+
+
+def agreements(source: str | None = None) -> list[SchemeAgreement]:
+    """By source and scheme."""
+    rows = SchemeComparison.objects.order_by("source", "scheme")
+    if source is not None:
+        rows = rows.filter(source=source)
+    return [
+        SchemeAgreement(
+            row.source,
+            row.scheme,
+            agree=row.both_accept + row.both_refuse,
+            accepted=row.both_accept,
+            legacy_only=row.legacy_only,
+            ours_only=row.ours_only,
+            unknown=row.unknown,
+            last_at=row.last_at,
+        )
+        for row in rows
+    ]

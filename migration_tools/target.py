@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,10 +16,14 @@ from better_auth import adoption
 from better_auth.models import CREDENTIAL, Account, UserProfile
 from better_auth.storage import host_users
 from better_auth.storage.records import carrier_model, has_user_row
-from migration_tools.checking import Checked
+from migration_tools.checking import Checked, folded_form
 from migration_tools.fingerprints import FIELDS
 from migration_tools.models import MigrationRecord
 from migration_tools.policy import Policy, UnusablePolicy
+
+OF_AN_ENTRY = ("content_hash", "written", "password_digest", "updated_at")
+# Each database has its own idea of how to write a character in a regular expression.
+NOT_ASCII = "[^ -~]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the journal has of a record."""
+    """What the journal has of a record. ``updated_at``: sessions that began there by then were brought."""
 
     row: int
     run: int
@@ -46,12 +51,13 @@ class Entry:
     content_hash: str
     written: str
     password_digest: str
+    updated_at: datetime
 
 
 @dataclass(slots=True)
 class Known:
     """The state of the target for one batch. ``by_email`` gives keys; a host's user without a profile is
-    None."""
+    None. ``unicode_forms``: what addresses that are not ASCII are the same as to a person's eye."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     by_email: dict[str, Any] = field(default_factory=dict)
@@ -61,26 +67,36 @@ class Known:
     ids: set[str] = field(default_factory=set)
     people: dict[Any, Person] = field(default_factory=dict)
     claimed: set[Any] = field(default_factory=set)
+    unicode_forms: Container[str] = ()
 
 
 class Target:
     """Asks this project's database about the records of one source.
 
     ``has_entries``: whether the journal may know any of them from before; ``asks_for_ids``: whether somebody
-    here may have a legacy id as theirs, or whether the unique index will say so.
+    here may have a legacy id as theirs, or whether the unique index will say so. For one record alone
+    (``is_for_one``) a look costs no more than to ask whether there is anything to be seen.
     """
 
-    def __init__(self, source: str, *, asks_for_ids: bool = True) -> None:
+    def __init__(self, source: str, *, asks_for_ids: bool = True, is_for_one: bool = False) -> None:
         self.source = source
         self._carrier: Any = carrier_model()
         self._id = "id" if has_user_row() else "public_id"
         # Where every user of the host's has a profile, nobody's address is in the host's table alone.
         self.asks_for_ids = asks_for_ids
-        self.has_entries = MigrationRecord.objects.filter(source=source).exists()
-        self._has_strangers = not has_user_row() and adoption.waiting().exists()
+        self.has_entries = is_for_one or MigrationRecord.objects.filter(source=source).exists()
+        self._has_strangers = not has_user_row() and (is_for_one or adoption.waiting().exists())
+        # One who signs in has typed an address in ASCII; a look at all of them would cost a second.
+        self._unicode_forms = frozenset() if is_for_one else self._forms_that_are_here()
+
+    def _forms_that_are_here(self) -> frozenset[str]:
+        """Few: nobody signs up with one. What this run brings of them, the look for duplicates compares."""
+        addresses = self._carrier._default_manager.filter(email__regex=NOT_ASCII)
+        return frozenset(folded_form(one) for one in addresses.values_list("email", flat=True))
 
     def know(self, batch: Sequence[Checked]) -> Known:
-        known = Known(entries=self._entries(batch) if self.has_entries else {})
+        entries = self._entries(batch) if self.has_entries else {}
+        known = Known(entries=entries, unicode_forms=self._unicode_forms)
         emails = {one.email for one in batch} | {one.folded for one in batch}
         if self._has_strangers:
             known.by_email = self._strangers(emails)
@@ -103,9 +119,7 @@ class Target:
     def _entries(self, batch: Sequence[Checked]) -> dict[str, Entry]:
         rows = MigrationRecord.objects.filter(
             source=self.source, legacy_id__in=[one.external_id for one in batch]
-        ).values_list(
-            "legacy_id", "pk", "run_id", "state", "user_id", "content_hash", "written", "password_digest"
-        )
+        ).values_list("legacy_id", "pk", "run_id", "state", "user_id", *OF_AN_ENTRY)
         return {str(row[0]): Entry(*row[1:]) for row in rows}
 
     def _look_up(self, known: Known, wanted: dict[str, list[str]]) -> None:

@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 
-from migration_tools.fingerprints import FIELDS, changed_fields, fingerprint, mark, marks_of
+from migration_tools.checking import Checked
+from migration_tools.fingerprints import (
+    FIELDS,
+    SOURCE_PASSWORD,
+    changed_fields,
+    fingerprint,
+    mark,
+    marks_of,
+)
 from migration_tools.models import MigrationRecord, RecordState
 from migration_tools.planning import Item
-from migration_tools.target import Known, Target
+from migration_tools.target import Entry, Known, Person, Target
 
 
 class Finding(StrEnum):
@@ -48,21 +56,24 @@ class Verification:
     tell: Callable[[int], None] = lambda done: None
     counts: Counter[str] = field(default_factory=Counter)
 
-    def compare(self, items: Iterator[Item], *, sample: int | None, batch_size: int) -> None:
-        """All records, or ``sample`` of them, drawn evenly. Who is gone there only a full comparison sees."""
-        seen: set[str] | None = set() if sample is None else None
+    def compare(self, items: Iterator[Item], *, sample: int | None, batch_size: int, is_whole: bool) -> None:
+        """All records, or ``sample`` of them, drawn evenly. ``is_whole``: whether these are all that there
+        are; who is gone there only a full comparison sees."""
+        seen: set[str] = set()
         if sample is not None:
             items = iter(_drawn(items, sample))
         target, done = Target(self.name), 0
         while batch := list(islice(items, batch_size)):
             known = target.know([one.checked for one in batch if one.checked])
             for item in batch:
+                if item.checked is not None and item.external_id in seen:
+                    self._note(Difference(item.place, item.external_id, Finding.INVALID, ("duplicate-id",)))
+                    continue
                 self._note(_compare(item, known))
-                if seen is not None and item.external_id:
-                    seen.add(item.external_id)
+                seen.update([item.external_id] if item.external_id else [])
             done += len(batch)
             self.tell(done)
-        if seen is not None:
+        if is_whole and sample is None:
             self._look_for_the_gone(seen)
 
     def _look_for_the_gone(self, seen: set[str]) -> None:
@@ -91,13 +102,23 @@ def _compare(item: Item, known: Known) -> Difference:
     person = known.people.get(entry.user_key)
     if person is None:
         return difference(Finding.DELETED_HERE)
-    if entry.content_hash != item.checked.content_hash:
-        written = marks_of(entry.written)
-        told = {**item.checked.columns, "email": item.checked.email}
-        changed = [name for name in FIELDS if name in told and mark(told[name]) != written.get(name)]
-        return difference(Finding.CHANGED_THERE, *changed)
+    if entry.content_hash and entry.content_hash != item.checked.content_hash:
+        return difference(Finding.CHANGED_THERE, *_changed_there(item.checked, entry, person))
     changed = changed_fields(entry.written, fingerprint(person.columns, person.identities))
     return difference(Finding.CHANGED_HERE, *changed) if changed else difference(Finding.EQUAL)
+
+
+def _changed_there(checked: Checked, entry: Entry, person: Person) -> Iterator[str]:
+    """As far as the journal can tell, or what the user here still lacks."""
+    written = marks_of(entry.written)
+    told = {"banned": False, **checked.columns, "email": checked.email}
+    yield from (name for name in FIELDS if name in told and mark(told[name]) != written.get(name))
+    if checked.email_verified and not person.email_verified:
+        yield "email_verified"
+    if mark(checked.password) != written.get(SOURCE_PASSWORD):
+        yield "password"
+    if {(one.provider, one.subject) for one in checked.accounts} - person.identities:
+        yield "accounts"
 
 
 def _drawn(items: Iterator[Item], size: int) -> list[Item]:

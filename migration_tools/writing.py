@@ -19,7 +19,7 @@ from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
 from migration_tools import identifiers, sealing
-from migration_tools.fingerprints import fingerprint
+from migration_tools.fingerprints import MADE_HERE, fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
 from migration_tools.models import MigrationRecord, RecordState
 from migration_tools.planning import NOT_BROUGHT, STATES, Item, Outcome, Plan
@@ -56,13 +56,16 @@ class Writer:
         for plan in plans:
             if plan.outcome in (Outcome.LINKED, Outcome.UPDATED):
                 done[id(plan)] = self._join(plan)
+            elif plan.outcome is Outcome.UNCHANGED and plan.sessions:
+                self._bring_sessions(plan)
         self._note(plans, done)
 
     def _create(self, plans: Sequence[Plan]) -> list[Written]:
         coming = [self._arrival(plan) for plan in plans]
         arrivals.insert(coming, at=self.at)
         self._put_into_groups(plans, coming)
-        return [self._written(plan, one) for plan, one in zip(plans, coming, strict=True)]
+        role = auth_settings.user.default_role
+        return [self._written(plan, one, role) for plan, one in zip(plans, coming, strict=True)]
 
     def _arrival(self, plan: Plan) -> Arrival:
         checked = _checked(plan)
@@ -79,7 +82,7 @@ class Writer:
             password=checked.password,
             columns=columns,
             accounts=self._accounts(plan, public_id, has_credential=checked.password is not None),
-            sessions=_sessions(checked.user),
+            sessions=_sessions(plan),
             host=self._host_columns(checked.user),
         )
 
@@ -88,7 +91,9 @@ class Writer:
         created_at = checked.columns.get("created_at", self.at)
 
         def account(provider: str, subject: str, **more: Any) -> ArrivingAccount:
-            row_id = identifiers.account_id(self.source, checked.external_id, provider, subject)
+            row_id = identifiers.account_id(
+                self.source, checked.external_id, provider, subject, number=plan.item.number
+            )
             return ArrivingAccount(row_id, provider, subject, more.pop("at", None) or created_at, **more)
 
         found = [account(CREDENTIAL, public_id)] if has_credential else []
@@ -113,11 +118,12 @@ class Writer:
             columns["is_superuser"] = user.is_superuser
         return columns
 
-    def _written(self, plan: Plan, arrival: Arrival) -> Written:
+    def _written(self, plan: Plan, arrival: Arrival, default_role: str) -> Written:
         checked = _checked(plan)
-        values = {"role": auth_settings.user.default_role, **arrival.columns, "email": arrival.email}
+        values = {"role": default_role, **arrival.columns, "email": arrival.email}
         identities = [(one.provider, one.subject) for one in checked.accounts]
-        written = fingerprint(values, identities, checked.password)
+        source_password = MADE_HERE if checked.is_password_ours else checked.password
+        written = fingerprint(values, identities, source_password)
         return Written(arrival.key, arrival.id, written, digest_of(checked.password))
 
     def _put_into_groups(self, plans: Sequence[Plan], coming: Sequence[Arrival]) -> None:
@@ -156,11 +162,11 @@ class Writer:
         former = {
             "columns": _columns_of(person, [*changes, "updated_at"]) if changes else {},
             "accounts": [one.id for one in lacking],
+            "sessions": arrivals.add_sessions(person.key, _sessions(plan)),
             "password": passwords.stored_forms(record) if plan.sets_password else [],
             "entry": _entry_of(plan),
         }
         arrivals.add_accounts(person.key, lacking)
-        arrivals.add_sessions(person.key, _sessions(checked.user))
         if changes:
             users.update(record, **changes)
         if plan.sets_password and checked.password is not None:
@@ -173,6 +179,14 @@ class Writer:
             digest_of(now.password),
             sealing.seal(former),
         )
+
+    def _bring_sessions(self, plan: Plan) -> None:
+        """That began since the record was brought."""
+        if plan.person is None or plan.entry is None:
+            raise AssertionError("only planned with a user who was brought")
+        arrivals.add_sessions(plan.person.key, _sessions(plan))
+        rows = MigrationRecord.objects.filter(pk=plan.entry.row)
+        rows.update(updated_at=max(one.created_at for one in plan.sessions))
 
     def _note(self, plans: Sequence[Plan], done: dict[int, Written]) -> None:
         fresh: list[dict[str, Any]] = []
@@ -215,7 +229,7 @@ class Writer:
             "password_digest": written.password_digest,
             "former": written.former,
             "created_at": self.at,
-            "updated_at": self.at,
+            "updated_at": max([self.at, *(one.created_at for one in plan.sessions)]),
         }
 
 
@@ -244,7 +258,7 @@ def _checked(plan: Plan) -> Any:
     return plan.item.checked
 
 
-def _sessions(user: LegacyUser) -> list[ArrivingSession]:
+def _sessions(plan: Plan) -> list[ArrivingSession]:
     return [
         ArrivingSession(
             identifiers.session_id(token_digest(one.token)),
@@ -255,7 +269,7 @@ def _sessions(user: LegacyUser) -> list[ArrivingSession]:
             one.ip_address,
             one.user_agent,
         )
-        for one in user.sessions
+        for one in plan.sessions
     ]
 
 
@@ -277,6 +291,6 @@ def _entry_of(plan: Plan) -> dict[str, Any] | None:
     if plan.entry is None:
         return None
     names = ("run_id", "state", "outcome", "reason", "detail", "warnings", "position", "place")
-    more = ("content_hash", "written", "password_digest", "former", "user_id", "user_public_id")
+    more = ("content_hash", "written", "password_digest", "former", "user_id", "user_public_id", "updated_at")
     row: dict[str, Any] = MigrationRecord.objects.filter(pk=plan.entry.row).values(*names, *more).get()
     return row

@@ -130,6 +130,7 @@ class FrozenTime:
 def frozen_time(monkeypatch: pytest.MonkeyPatch) -> FrozenTime:
     time = FrozenTime()
     monkeypatch.setattr(clock, "now", time)
+    monkeypatch.setattr(clock, "timestamp", lambda: time.now.timestamp())
     return time
 
 

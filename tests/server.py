@@ -190,7 +190,7 @@ class Site:
             **more,
         }
 
-    def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, seconds: float = 120, **more: str) -> subprocess.CompletedProcess[str]:
         """Run ``manage.py``; its two outputs come as one."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -200,7 +200,7 @@ class Site:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=seconds,
         )
 
     @contextlib.contextmanager

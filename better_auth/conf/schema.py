@@ -13,6 +13,9 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from better_auth.conf.declaring import group, setting
+from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
+from better_auth.conf.migration_schema import MigrationSettings
+from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 
@@ -314,6 +317,8 @@ class BetterAuthSettings:
     )
     session: SessionSettings = group(SessionSettings, "Sessions.")
     cookies: CookieSettings = group(CookieSettings, "Cookies.")
+    cors: CorsSettings = group(CorsSettings, "Front ends on other origins.")
+    auth_proxy: AuthProxySettings = group(AuthProxySettings, "The auth proxy.")
     email_password: EmailPasswordSettings = group(EmailPasswordSettings, "E-mail and password.")
     password: PasswordSettings = group(PasswordSettings, "Passwords.")
     email_verification: EmailVerificationSettings = group(EmailVerificationSettings, "Verified addresses.")
@@ -327,3 +332,6 @@ class BetterAuthSettings:
     jwt: JwtSettings = group(JwtSettings, "Signed tokens.")
     tokens: TokenSettings = group(TokenSettings, "Access and refresh tokens.")
     introspection: IntrospectionSettings = group(IntrospectionSettings, "Introspection.")
+    auth_server: AuthServerSettings = group(AuthServerSettings, "The auth server, where it is another one.")
+    resource_server: ResourceServerSettings = group(ResourceServerSettings, "A service that trusts that one.")
+    migration: MigrationSettings = group(MigrationSettings, "Migration while people sign in.")

@@ -132,9 +132,10 @@ def ensure_timely(claims: Mapping[str, object], *, now: float, leeway: int) -> N
     if expires_at is None:
         raise InvalidToken("exp is missing")
     _timestamp(claims, "iat")
-    not_before = _timestamp(claims, "nbf")
-    if not_before is not None and not_before > now + leeway:
-        raise InvalidToken("not valid yet")
+    if "nbf" in claims:
+        not_before = _timestamp(claims, "nbf")
+        if not_before is not None and not_before > now + leeway:
+            raise InvalidToken("not valid yet")
     if expires_at <= now - leeway:
         raise ExpiredToken("expired")
 
@@ -143,6 +144,8 @@ def _timestamp(claims: Mapping[str, object], name: str) -> int | float | None:
     if name not in claims:
         return None
     value = claims[name]
+    if type(value) is int:  # nearly always
+        return value
     # bool is an int to Python; 1e999 parses as infinity, which would never expire.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidToken(f"{name} is not a number")

@@ -22,7 +22,7 @@ def read(request: HttpRequest, *, accepts_form: bool) -> Any:
 
     Raises ``PayloadTooLarge``, ``UnsupportedMediaType``, or ``BadRequest`` for what is not JSON.
     """
-    body = _bytes(request)
+    body = read_bytes(request)
     if not body:
         return UNDEFINED
     header = request.META.get("CONTENT_TYPE", "")
@@ -37,7 +37,8 @@ def read(request: HttpRequest, *, accepts_form: bool) -> Any:
     return _form(body) if match == FORM else _json(body)
 
 
-def _bytes(request: HttpRequest) -> bytes:
+def read_bytes(request: HttpRequest) -> bytes:
+    """The body as it came. Raises ``PayloadTooLarge``."""
     limit = auth_settings.max_body_bytes
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if announced.isdigit() and int(announced[:20]) > limit:

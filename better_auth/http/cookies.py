@@ -19,7 +19,8 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.session_cache import STRATEGIES, chunk_index, split_chunks
 from better_auth.crypto.signing import sign_value
 from better_auth.http import wire
-from better_auth.http.reply import Cookie, Reply
+from better_auth.http.reply import Reply
+from better_auth.http.response_headers import Cookie
 from better_auth.sessions import IssuedSession
 
 UNREMEMBERED_COPY_SECONDS = {"compact": 60, "jwt": 300, "jwe": 300}

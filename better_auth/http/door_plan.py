@@ -15,14 +15,16 @@ from django.http.request import split_domain_port, validate_host
 from better_auth.authentication.cookie_names import DONT_REMEMBER, SESSION_DATA, SESSION_TOKEN, cookie_name
 from better_auth.conf import auth_settings
 from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
-from better_auth.http import session_jwt
+from better_auth.http import cors, session_jwt
 from better_auth.http.client_ip import parse_proxies
-from better_auth.http.reply import JSON, SAFETY_HEADERS, public
+from better_auth.http.reply import JSON, public
+from better_auth.http.response_headers import SAFETY_HEADERS
 
 WANTED = (
     "HTTP_AUTHORIZATION",
     "HTTP_COOKIE",
     "HTTP_HOST",
+    "HTTP_ORIGIN",
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_HOST",
 )
@@ -55,7 +57,7 @@ ROUTES = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``opens_sessions``: whether reads of sessions are as simple as the door takes them to be;
-    ``announces_jwt``: they carry a JWT.
+    ``announces_jwt``: they carry a JWT; ``grants_origins``: scripts of trusted origins may read them.
 
     ``host_header`` and ``scheme_header``: those of a proxy, as WSGI names them, or empty; ``wanted_headers``:
     ASGI's names to WSGI's.
@@ -70,6 +72,7 @@ class Plan:
     secret: str
     takes_bearer: bool
     announces_jwt: bool
+    grants_origins: bool
     has_limits: bool
     wants_https: bool
     host_header: str
@@ -117,6 +120,7 @@ def current_plan() -> Plan:
         secret=auth_settings.secret,
         takes_bearer="bearer" in auth_settings.features,
         announces_jwt=has_jwt and auth_settings.jwt.in_header,
+        grants_origins=_has_cors(),
         has_limits=auth_settings.rate_limit.is_on,
         wants_https=wants_https,
         host_header="HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "",
@@ -163,7 +167,13 @@ def _headers(*, is_https: bool) -> list[tuple[str, str]]:
             )
     if "django.middleware.clickjacking.XFrameOptionsMiddleware" in settings.MIDDLEWARE:
         headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS.upper()
+    if _has_cors():
+        headers["Vary"] = "Origin"
     return list(headers.items())
+
+
+def _has_cors() -> bool:
+    return bool(auth_settings.cors.enabled) and cors.MIDDLEWARE in settings.MIDDLEWARE
 
 
 def _forget(**kwargs: Any) -> None:

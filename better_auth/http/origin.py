@@ -45,7 +45,7 @@ def ensure_trusted_origin(request: HttpRequest) -> None:
     """Raises ``MISSING_OR_NULL_ORIGIN`` or ``INVALID_ORIGIN``."""
     origin = request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER") or ""
     if origin == "null" and request.META.get("HTTP_SEC_FETCH_SITE") == "same-origin":
-        origin = _own_origin(request)
+        origin = own_origin(request)
     if not origin or origin == "null":
         raise Forbidden(ErrorCode.MISSING_OR_NULL_ORIGIN)
     if not is_trusted_origin(origin, trusted_patterns()):
@@ -88,7 +88,7 @@ def ensure_trusted_url(url: str, code: ErrorCode = ErrorCode.INVALID_CALLBACK_UR
         raise Forbidden(code)
 
 
-def _own_origin(request: HttpRequest) -> str:
+def own_origin(request: HttpRequest) -> str:
     """The origin that the browser sent this request to."""
     try:
         return f"{request.scheme}://{request.get_host()}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookies import Morsel
 from typing import Any, TypeVar
 
 import orjson
@@ -14,27 +13,12 @@ from django.utils.encoding import iri_to_uri
 from better_auth.conf import auth_settings
 from better_auth.crypto.signing import sign_raw
 from better_auth.errors import AuthError
+from better_auth.http.response_headers import SAFETY_HEADERS, Cookie, add_cookie
 from better_auth.sessions import IssuedSession
 
 Response = TypeVar("Response", bound=HttpResponse)
 NO_BODY = object()
 JSON = "application/json"
-# On every answer: what a browser must not do with it (attacks.md, B39 and F15).
-SAFETY_HEADERS = {
-    "Cache-Control": "no-store",
-    "Pragma": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """``header``: the whole ``Set-Cookie`` value, in the protocol's order of attributes."""
-
-    name: str
-    value: str
-    header: str
 
 
 @dataclass(slots=True)
@@ -119,23 +103,4 @@ def public(max_age: int) -> dict[str, str]:
 
 def add_cookies(response: HttpResponse, reply: Reply) -> None:
     for cookie in reply.cookies.values():
-        response.cookies[cookie.name] = _ExactMorsel.of(cookie)
-
-
-class _ExactMorsel(Morsel[str]):
-    """Django's cookie jar writes attributes in its own order; this one keeps ours."""
-
-    header: str
-
-    @classmethod
-    def of(cls, cookie: Cookie) -> _ExactMorsel:
-        morsel = cls()
-        morsel.set(cookie.name, cookie.value, cookie.value)
-        morsel.header = cookie.header
-        return morsel
-
-    def output(self, attrs: Any = None, header: str = "Set-Cookie:") -> str:
-        return f"{header} {self.header}" if header else self.header
-
-    def OutputString(self, attrs: Any = None) -> str:
-        return self.header
+        add_cookie(response, cookie)

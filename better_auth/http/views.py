@@ -30,7 +30,12 @@ def patterns(operations: Iterable[Operation]) -> list[URLPattern]:
     routes = [
         path(one.removeprefix("/"), view_of(methods), name=_name(one)) for one, methods in by_path.items()
     ]
-    return [*routes, re_path(r"^.*$", _plain({}), name="better-auth-not-found")]
+    return [*routes, nothing_else("better-auth-not-found")]
+
+
+def nothing_else(name: str) -> URLPattern:
+    """404 in the protocol's manner, for all that no pattern above it has taken."""
+    return re_path(r"^.*$", _plain({}), name=name)
 
 
 def view_of(operations: Mapping[str, Operation]) -> View:

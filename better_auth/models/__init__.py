@@ -5,7 +5,7 @@ from better_auth.models.audit_entry import AuditEntry
 from better_auth.models.refresh_token import RefreshToken
 from better_auth.models.session import Session
 from better_auth.models.signing_key import SigningKey
-from better_auth.models.user import AbstractBetterAuthUser, AuthColumns, User, UserProfile
+from better_auth.models.user import AbstractBetterAuthUser, AuthColumns, MigrationStatus, User, UserProfile
 from better_auth.models.verification import Verification
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Account",
     "AuditEntry",
     "AuthColumns",
+    "MigrationStatus",
     "RefreshToken",
     "Session",
     "SigningKey",

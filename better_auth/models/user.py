@@ -7,6 +7,7 @@ same columns, ``AuthColumns``.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -19,6 +20,13 @@ from better_auth.crypto.identifiers import new_id
 
 ID_LENGTH = 255
 EMAIL_LENGTH = 320
+
+
+class MigrationStatus(StrEnum):
+    """Of a user who came from another system. ``PENDING``: without a password, which waits there."""
+
+    PENDING = "pending"
+    MIGRATED = "migrated"
 
 
 class AuthColumns(models.Model):

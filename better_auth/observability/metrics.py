@@ -28,6 +28,11 @@ introspections = Counter("better_auth_introspections", "Tokens that services ask
 cache_hits = Counter("better_auth_token_cache_hits", "Sessions found in a cache.")
 cache_misses = Counter("better_auth_token_cache_misses", "Sessions that no cache had.")
 migrated_users = Counter("better_auth_migrated_users", "Users brought over.", ["source"])
+legacy_calls = Counter("better_auth_legacy_calls", "Questions to the legacy system, by outcome.", ["result"])
+legacy_duration = Histogram("better_auth_legacy_duration_seconds", "Time that it took to answer them.")
+shadow_comparisons = Counter(
+    "better_auth_shadow_comparisons", "Our check beside the legacy system's.", ["scheme", "result"]
+)
 duration = Histogram("better_auth_duration_seconds", "Time to answer, by operation.", ["operation"])
 
 COUNT_SECONDS = 15
@@ -86,6 +91,9 @@ OBSERVED: dict[str, Counter | Histogram] = {
     "token_cache_hit": cache_hits,
     "token_cache_miss": cache_misses,
     "migrated_users": migrated_users,
+    "legacy_call": legacy_calls,
+    "legacy_duration": legacy_duration,
+    "shadow_comparison": shadow_comparisons,
 }
 
 

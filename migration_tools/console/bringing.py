@@ -6,22 +6,27 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import Error, transaction
+from django.core.management.base import CommandError
+from django.db import Error, InterfaceError, OperationalError, transaction
 
 from better_auth import clock
 from better_auth.events import publish
 from migration_tools import journal
+from migration_tools.checking import NO_HASHER
+from migration_tools.committing import Stopped
 from migration_tools.console.exits import Exit
 from migration_tools.console.told import Job, Terminal, target_name
 from migration_tools.events import MigrationFinished, MigrationResumed, MigrationStarted, MigrationStopped
 from migration_tools.journal import LeaseLost, RunRefused
+from migration_tools.lanes import LaneDied
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RunState
 from migration_tools.planning import Line, Outcome
 from migration_tools.progress import Display
-from migration_tools.reports import Report
-from migration_tools.runner import UNKNOWN_HASH, Migration, Progress, Stopped, seldom_collected
+from migration_tools.reports import Report, csv_path
+from migration_tools.runner import Migration, seldom_collected
 from migration_tools.sources.source import SourceFault
+from migration_tools.tally import UNKNOWN_HASH, Progress
 from migration_tools.target import count_users, ensure_possible
 
 LABELS = {
@@ -36,22 +41,26 @@ LABELS = {
 }
 WORRIES = (Outcome.CONFLICT, Outcome.INVALID, Outcome.FAILED)
 MOST_REASONS = 12
+# The words of any other fault may quote a row.
+OUR_WORDS = (Stopped, SourceFault, LaneDied, CommandError)
+# With an end of their own.
+TOLD_ELSEWHERE = (Stopped, KeyboardInterrupt, OperationalError, InterfaceError)
 
 
 def rehearse(terminal: Terminal, job: Job) -> Exit:
     """The dry run: the same reading, checking and planning, and nothing written."""
     ensure_possible(job.policy)
+    job.ensure_reportable(csv_path)
     terminal.say(f"Dry run of {job.name} into {target_name()}: nothing is written.")
     migration, report = job.migration(), _report(job)
     reasons = Reasons(report)
-    migration.listen = reasons.add
-    with Display(terminal.out) as display:
-        migration.tell = _shown_on(display, "planning")
-        try:
-            with seldom_collected():
-                migration.rehearse()
-        finally:
-            _close(report, job, migration, {"mode": "dry-run"})
+    migration.tally.listen = reasons.add
+    try:
+        with Display(terminal.out) as display, seldom_collected():
+            migration.tally.tell = _shown_on(display, "planning")
+            migration.rehearse()
+    finally:
+        _close(report, job, migration, {"mode": "dry-run"})
     _summarise(terminal, migration, reasons, would=True)
     _name_report(terminal, report)
     return _exit(migration)
@@ -60,6 +69,7 @@ def rehearse(terminal: Terminal, job: Job) -> Exit:
 def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
     """The run itself. Raises what ends it before its time, after it was written down as resumable."""
     ensure_possible(job.policy)
+    job.ensure_reportable(csv_path)
     before = count_users()
     counted = ", ".join(f"{count:,} {name}" for name, count in before.items())
     verb = "Go on bringing" if resume else "Bring"
@@ -69,17 +79,17 @@ def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
     reasons = Reasons(report)
     if run.checkpoint and report:
         report.add_former(MigrationRecord.objects.filter(run=run).order_by("position", "pk").iterator())
-    migration.listen = reasons.add
-    with Display(terminal.out) as display, _resumable(run, lease):
-        migration.tell = _shown_on(display, "writing")
+    migration.tally.listen = reasons.add
+    with _resumable(run, lease):
         try:
-            with seldom_collected():
+            with Display(terminal.out) as display, seldom_collected():
+                migration.tally.tell = _shown_on(display, "writing")
                 migration.run(run, lease)
         finally:
             _close(report, job, migration, {"mode": "run", "run": run.pk})
         with transaction.atomic():
             journal.finish(run, lease)
-            publish(MigrationFinished(details={"run": run.pk, "source": job.name, **migration.counts}))
+            publish(MigrationFinished(details={"run": run.pk, "source": job.name, **migration.tally.counts}))
     _summarise(terminal, migration, reasons, would=False)
     after = count_users()
     terminal.say("; ".join(f"{name}: {before[name]:,} before, {after[name]:,} now" for name in before))
@@ -95,8 +105,13 @@ class Reasons:
         self._report = report
         self.counts: dict[tuple[str, str], int] = {}
         self.examples: dict[tuple[str, str], str] = {}
+        self.remarks: dict[str, int] = {}
+        self.remarked: dict[str, str] = {}
 
     def add(self, line: Line) -> None:
+        for warning in line.warnings:
+            self.remarks[warning] = self.remarks.get(warning, 0) + 1
+            self.remarked.setdefault(warning, line.place)
         if line.reason:
             key = (line.outcome, line.reason)
             self.counts[key] = self.counts.get(key, 0) + 1
@@ -143,15 +158,14 @@ def _resumable(run: MigrationRun, lease: Lease) -> Iterator[None]:
     except LeaseLost:
         raise
     except BaseException as fault:  # whatever ends the run, it is written down as one that can go on
-        problem = "interrupted" if isinstance(fault, KeyboardInterrupt) else str(fault)[:500]
-        if isinstance(fault, Error):
-            problem = type(fault).__name__  # a database's message may quote a row
-        has_begun = run.done > 0
+        problem = "interrupted" if isinstance(fault, KeyboardInterrupt) else type(fault).__name__
+        if isinstance(fault, OUR_WORDS):
+            problem = str(fault)[:500]
         with suppress(Error, LeaseLost):
             journal.give_up(run, lease, problem=problem)
             publish(MigrationStopped(details={"run": run.pk, "source": run.source, "problem": problem}))
-        if isinstance(fault, SourceFault) and has_begun:
-            raise Stopped(f"{fault}; {run.done:,} records are done, --resume goes on") from None
+        if run.done and not isinstance(fault, TOLD_ELSEWHERE):
+            raise Stopped(f"{problem}; {run.done:,} records are done, --resume goes on") from fault
         raise
 
 
@@ -169,7 +183,7 @@ def _report(job: Job) -> Report | None:
 
 def _close(report: Report | None, job: Job, migration: Migration, told: Mapping[str, Any]) -> None:
     if report:
-        report.close({**told, "source": job.name, "at": clock.now().isoformat()}, migration.counts)
+        report.close({**told, "source": job.name, "at": clock.now().isoformat()}, migration.tally.counts)
 
 
 def _name_report(terminal: Terminal, report: Report | None) -> None:
@@ -178,25 +192,39 @@ def _name_report(terminal: Terminal, report: Report | None) -> None:
 
 
 def _summarise(terminal: Terminal, migration: Migration, reasons: Reasons, *, would: bool) -> None:
-    terminal.say(f"{migration.done:,} records read{', this would become of them' if would else ''}:")
+    terminal.say(f"{migration.tally.done:,} records read{', this would become of them' if would else ''}:")
+    if migration.selection.emails is not None:  # whoever mistyped one is to see it
+        terminal.say(f"(of {len(migration.selection.emails):,} addresses that --only-emails names)")
     for outcome, label in LABELS.items():
-        count = migration.counts.get(outcome, 0)
+        count = migration.tally.counts.get(outcome, 0)
         if count:
-            line = f"{count:>12,}  {label}"
-            (terminal.warn if outcome in WORRIES else terminal.say)(line)
-            if outcome is Outcome.CREATED and migration.counts.get(UNKNOWN_HASH):
-                unknown = migration.counts[UNKNOWN_HASH]
-                terminal.warn(
-                    f"{unknown:>16,}  of them with a hash that nobody here can read: they need a reset"
-                )
+            (terminal.warn if outcome in WORRIES else terminal.say)(f"{count:>12,}  {label}", hang=14)
+            if outcome is Outcome.CREATED and migration.tally.counts.get(UNKNOWN_HASH):
+                unknown = migration.tally.counts[UNKNOWN_HASH]
+                told = "of them with a hash that nobody here can read: they need a reset"
+                terminal.warn(f"{unknown:>16,}  {told}", hang=18)
         _show_reasons(terminal, reasons, outcome)
+    _show_remarks(terminal, reasons)
+
+
+def _show_remarks(terminal: Terminal, reasons: Reasons) -> None:
+    if reasons.remarks:
+        terminal.say("Remarks on some of them:")
+    for remark, count in sorted(reasons.remarks.items(), key=lambda one: -one[1]):
+        terminal.say(f"{count:>12,}  {remark} (first: {reasons.remarked[remark]})", hang=14)
+    if NO_HASHER in reasons.remarks:
+        terminal.warn(
+            "Nothing in PASSWORD_HASHERS reads the hashes of those with no-hasher, so they can't sign in: "
+            "append *better_auth.crypto.legacy_hashes.HASHERS to it, and install bcrypt if theirs are such."
+        )
 
 
 def _show_reasons(terminal: Terminal, reasons: Reasons, outcome: Outcome) -> None:
     found = [(count, reason) for (of, reason), count in reasons.counts.items() if of == outcome]
     for count, reason in sorted(found, reverse=True)[:MOST_REASONS]:
-        terminal.say(f"{count:>16,}  {reason} (first: {reasons.examples[str(outcome), reason]})")
+        example = reasons.examples[str(outcome), reason]
+        terminal.say(f"{count:>16,}  {reason} (first: {example})", hang=18)
 
 
 def _exit(migration: Migration) -> Exit:
-    return Exit.INCOMPLETE if any(migration.counts.get(one, 0) for one in WORRIES) else Exit.DONE
+    return Exit.INCOMPLETE if any(migration.tally.counts.get(one, 0) for one in WORRIES) else Exit.DONE

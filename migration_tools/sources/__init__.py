@@ -30,8 +30,8 @@ def find_source(name: str) -> type[Source]:
         path = plugged.value.replace(":", ".") if plugged else name
     module, _, attribute = path.rpartition(".")
     if not module:
-        known = ", ".join(sorted(BUILT_IN))
-        raise SourceFault(f"there is no source {name!r}{nearest(name, list(BUILT_IN))}; there are: {known}")
+        known = sorted({*BUILT_IN, *(one.name for one in entry_points(group=ENTRY_POINTS))})
+        raise SourceFault(f"there is no source {name!r}{nearest(name, known)}; there are: {', '.join(known)}")
     try:
         found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as problem:

@@ -24,6 +24,8 @@ from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
 
 CREDENTIAL = "credential"
+# What seeds that were not written by the server itself have there.
+BY_HAND = "email"
 USER = ("id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt")
 PLUGINS = ("username", "displayUsername", "phoneNumber", "phoneNumberVerified", "isAnonymous", "role")
 BANS = ("banned", "banReason", "banExpires", "twoFactorEnabled")
@@ -72,7 +74,8 @@ class BetterAuthDatabase(Source):
         return int(self.database.value(f"SELECT count(*) FROM {table}{where}"))  # noqa: S608
 
     def identity(self) -> Mapping[str, Any]:
-        return {"relation": self._table("user"), "where": self.told.where or ""}
+        where = self.told.where or ""
+        return {"database": self.database.address, "relation": self._table("user"), "where": where}
 
     def close(self) -> None:
         self.database.close()
@@ -190,8 +193,8 @@ def _read_accounts(user: LegacyUser, rows: Sequence[Mapping[str, Any]]) -> None:
     found = []
     for row in rows:
         provider, subject = text_of(row["providerId"], "providerId"), text_of(row["accountId"], "accountId")
-        if provider == CREDENTIAL:
-            stored = text_of(row["password"], "password")
+        stored = text_of(row["password"], "password")
+        if provider == CREDENTIAL or (provider == BY_HAND and stored):
             if stored and user.password is not None:
                 raise Refused("several-passwords", "the user has two credential accounts")
             if stored:

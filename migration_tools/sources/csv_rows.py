@@ -7,6 +7,7 @@ is not the header's: padded on the right, it would move one column's value into 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -21,6 +22,8 @@ from migration_tools.sources.source import Share, Source, SourceFault
 
 DELIMITERS = (",", ";", "\t", "|")
 OPTIONS = frozenset({"delimiter", "skip_lines", "pad", "escape", "header"})
+COLUMN = re.compile(r"[^\W\d][\w .:/()-]{0,39}")
+USUAL_WORDS = frozenset({"email", "hash", "id", "login", "mail", "name", "password", "user", "username"})
 # A quote that nobody closes would swallow the rest of the file.
 MOST_LINES_IN_A_ROW = 1000
 csv.field_size_limit(LONGEST_LINE)
@@ -113,8 +116,9 @@ class CsvRows(Source):
         mapping = self.told.mapping
         if mapping is None or not mapping.makes_users:
             if "external_id" not in header:
+                found = f"but {', '.join(header[:12])}" if _is_likely(header) else "perhaps no header at all"
                 raise SourceFault(
-                    f"the file has no column external_id, but {', '.join(header[:12])}: rename the columns "
+                    f"the file has no column external_id, {found}: rename the columns "
                     "to those of the neutral record, or say with --mapping which is which"
                 )
             return
@@ -191,9 +195,17 @@ def _likely_delimiter(header: str) -> str:
 def _ensure_usable(header: list[str]) -> None:
     if not any(header):
         raise SourceFault("the first line is no header with the names of the columns")
-    for name in header:
-        if header.count(name) > 1:
-            raise SourceFault(f"the header has the column {name!r} twice")
+    for number, name in enumerate(header, start=1):
+        if name in header[number:]:
+            shown = f" ({name!r})" if _is_likely(header) else ""
+            raise SourceFault(f"the header has column {number} twice{shown}")
+
+
+def _is_likely(header: list[str]) -> bool:
+    """Whether it may be shown. A file without one has a user there, with a hash that is nobody's business: so
+    at least one word must be what people call columns."""
+    words = {word for name in header for word in re.split(r"[^a-z]+", name.lower())}
+    return bool(words & USUAL_WORDS) and all(COLUMN.fullmatch(name) for name in header)
 
 
 def _nested(row: Mapping[str, Any]) -> dict[str, Any]:

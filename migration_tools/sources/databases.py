@@ -10,7 +10,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,10 +53,17 @@ class Selection:
 
 
 class Database:
-    """A connection that is opened when it is needed, and again when it broke."""
+    """A connection that is opened when it is needed, and again when it broke. ``address``: which database it
+    is, without who asks.
 
-    def __init__(self, dsn: str) -> None:
-        self._connect, self.vendor, self.errors = _driver(dsn)
+    ``timeout``: seconds for connecting and for each statement, for somebody who waits; then nothing is tried
+    a second time.
+    """
+
+    def __init__(self, dsn: str, *, timeout: int | None = None) -> None:
+        self._connect, self.vendor, self.errors = _driver(dsn, timeout)
+        self._is_hasty = timeout is not None
+        self.address = _address(dsn)
         self._connection: Any = None
 
     @property
@@ -161,7 +168,7 @@ class Database:
             return Rows(tuple(column[0] for column in cursor.description), cursor.fetchall())
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        for pause in (*PAUSES, None):
+        for pause in (None,) if self._is_hasty else (*PAUSES, None):
             try:
                 return ask()
             except self.errors as problem:
@@ -181,14 +188,14 @@ def key_from(position: str) -> Any:
     return json.loads(position) if position else None
 
 
-def _driver(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
+def _driver(dsn: str, timeout: int | None) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
     scheme = dsn.partition(":")[0].lower() if "://" in dsn else ""
     if scheme in ("postgres", "postgresql"):
-        return _postgresql(dsn)
+        return _postgresql(dsn, timeout)
     if scheme in ("mysql", "mariadb"):
-        return _mysql(dsn)
+        return _mysql(dsn, timeout)
     if scheme == "sqlite":
-        return _sqlite(dsn)
+        return _sqlite(dsn, timeout)
     if scheme:
         known = ["postgresql", "mysql", "mariadb", "sqlite"]
         raise SourceFault(
@@ -197,25 +204,58 @@ def _driver(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ..
     return _alias(dsn)
 
 
-def _postgresql(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
-    import psycopg
+def _address(dsn: str) -> str:
+    if "://" not in dsn:
+        settings = connections[dsn].settings_dict
+        return f"{settings.get('HOST') or ''}:{settings.get('PORT') or ''}/{settings['NAME']}"
+    parts = urlsplit(dsn)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _postgresql(dsn: str, timeout: int | None) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
+    try:
+        import psycopg
+    except ImportError:
+        raise SourceFault("reading PostgreSQL wants the package psycopg (psycopg[binary])") from None
+    _ensure_readable(lambda: _ports_in(psycopg.conninfo.conninfo_to_dict(dsn)), psycopg.Error, ValueError)
+    limits: dict[str, Any] = {"connect_timeout": timeout or CONNECT_SECONDS}
+    if timeout:
+        limits |= {"tcp_user_timeout": timeout * 1000, "keepalives_idle": timeout, "keepalives_interval": 1}
 
     def connect() -> Any:
-        connection = psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS, autocommit=True)
+        connection = psycopg.connect(dsn, autocommit=True, **limits)
         connection.execute("SET default_transaction_read_only = on")
+        if timeout:
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{timeout}s",))
         connection.execute("SET TIME ZONE 'UTC'")
         return connection
 
     return connect, "postgresql", (psycopg.Error, OSError)
 
 
-def _mysql(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
+def _ensure_readable(read: Callable[[], object], *faults: type[Exception]) -> None:
+    """What drivers say of a URL that they can't read quotes pieces of it, and those may be the password."""
+    try:
+        read()
+    except faults:
+        raise SourceFault(
+            "--dsn: the URL can't be read: write special characters of the password as %XX, @ as %40"
+        ) from None
+
+
+def _ports_in(parts: Mapping[str, Any]) -> list[int]:
+    """Raises ``ValueError`` where a misread URL has something else there."""
+    return [int(one) for one in str(parts.get("port") or "5432").split(",") if one]
+
+
+def _mysql(dsn: str, timeout: int | None) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
     try:
         import pymysql
         from pymysql.constants import FIELD_TYPE
         from pymysql.converters import conversions
     except ImportError:
         raise SourceFault("reading MySQL wants the package PyMySQL (django-better-auth[mysql])") from None
+    _ensure_readable(lambda: urlsplit(dsn).port, ValueError)
     parts = urlsplit(dsn)
     # Zero dates are no dates of Python's: times come as they are written, and mappings state their zone.
     as_text = {FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE}
@@ -230,7 +270,9 @@ def _mysql(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...
             database=unquote(parts.path.lstrip("/")),
             charset="utf8mb4",
             conv=read,
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=timeout or CONNECT_SECONDS,
+            read_timeout=timeout,
+            write_timeout=timeout,
             autocommit=True,
             init_command="SET SESSION TRANSACTION READ ONLY",
             unix_socket=dict(parse_qsl(parts.query)).get("unix_socket"),
@@ -239,7 +281,7 @@ def _mysql(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...
     return connect, "mysql", (pymysql.MySQLError, OSError)
 
 
-def _sqlite(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
+def _sqlite(dsn: str, timeout: int | None) -> tuple[Callable[[], Any], str, tuple[type[Exception], ...]]:
     path = Path(unquote(dsn.removeprefix("sqlite://").removeprefix("/")))
 
     def connect() -> Any:
@@ -247,7 +289,7 @@ def _sqlite(dsn: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ..
             raise SourceFault(
                 f"--dsn: there is no file {path} (three slashes for a relative path, four for /…)"
             )
-        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=20)
+        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=timeout or 20)
 
     return connect, "sqlite", (sqlite3.Error,)
 
@@ -259,8 +301,9 @@ def _alias(name: str) -> tuple[Callable[[], Any], str, tuple[type[Exception], ..
         vendor = connections[name].vendor
     except ConnectionDoesNotExist:
         known = list(connections)
+        shown = f"{name!r} is" if name.isidentifier() else "that is"  # it may hold a password
         raise SourceFault(
-            f"--dsn: {name!r} is neither a URL nor an alias of DATABASES{nearest(name, known)}; "
+            f"--dsn: {shown} neither a URL nor an alias of DATABASES{nearest(name, known)}; "
             f"aliases: {', '.join(known)}"
         ) from None
     if vendor not in ("postgresql", "mysql", "sqlite"):

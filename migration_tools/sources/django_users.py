@@ -39,7 +39,7 @@ class DjangoUsers(Source):
         super().__init__(told)
         table = told.mapping.source.get("table") if told.mapping else None
         self.table = str(table or TABLE)
-        dsn = told.dsn or "default"
+        dsn = self.ensure_dsn() if told.dsn or told.input else "default"
         _ensure_not_ours(dsn, self.table)
         self.database = Database(dsn)
         self.relation = self.database.quote(self.table)
@@ -70,7 +70,8 @@ class DjangoUsers(Source):
         return int(self.database.value(f"SELECT count(*) FROM {self.relation}{where}"))  # noqa: S608
 
     def identity(self) -> Mapping[str, Any]:
-        return {"relation": self.table, "where": self.told.where or ""}
+        where = self.told.where or ""
+        return {"database": self.database.address, "relation": self.table, "where": where}
 
     def close(self) -> None:
         self.database.close()

@@ -62,13 +62,13 @@ def _parsed(line: bytes | None) -> Any:
         raise Refused("too-long", "the line is longer than 1 MiB")
     try:
         return orjson.loads(line)
-    except ValueError as problem:
+    except orjson.JSONDecodeError as problem:
         try:
             line.decode()
         except UnicodeDecodeError:
             raise Refused("invalid-encoding", "the line is not UTF-8") from None
-        # The message tells the kind of fault and the column, and quotes nothing.
-        raise Refused("invalid-json", str(problem)) from None
+        # The message tells the kind of fault, and quotes nothing.
+        raise Refused("invalid-json", f"{problem.msg} at character {problem.pos + 1}") from None
 
 
 def _ensure_not_a_document(line: bytes | None) -> None:

@@ -80,6 +80,9 @@ class Source(ABC):
     def ensure_file(self) -> str:
         if not self.told.input:
             raise SourceFault("this source wants --input FILE")
+        for name in ("dsn", "where"):
+            if getattr(self.told, name):
+                raise SourceFault(f"this source reads a file: --{name} is for databases")
         return self.told.input
 
     def ensure_dsn(self) -> str:
@@ -87,4 +90,6 @@ class Source(ABC):
             raise SourceFault(
                 "this source wants --dsn: postgresql://…, mysql://…, sqlite:///file or an alias of DATABASES"
             )
+        if self.told.input:
+            raise SourceFault("this source reads a database: --input is for files")
         return self.told.dsn

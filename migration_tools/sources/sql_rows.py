@@ -45,7 +45,12 @@ class SqlRows(Source):
         return int(self.database.value(f"SELECT count(*) FROM {self.relation}{condition}"))  # noqa: S608
 
     def identity(self) -> Mapping[str, Any]:
-        return {"relation": self.name, "key": self.key, "where": self._where() or ""}
+        return {
+            "database": self.database.address,
+            "relation": self.name,
+            "key": self.key,
+            "where": self._where() or "",
+        }
 
     def close(self) -> None:
         self.database.close()

@@ -22,8 +22,10 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
             {
                 "admin",
                 "apps",
+                "auth_proxy",
                 "backends",
                 "checks",
+                "cors",
                 "drf",
                 "front_door",
                 "health",
@@ -51,6 +53,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "adopted_keys",
                 "adoption",
                 "arrivals",
+                "legacy",
                 "mail",
                 "password_strength",
                 "passwords",
@@ -67,7 +70,25 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     ("what lifecycles share", frozenset({"additional_fields", "hashing", "hooks"})),
     ("storage", frozenset({"storage"})),
     ("models", frozenset({"models"})),
-    ("foundation", frozenset({"addresses", "clock", "conf", "crypto", "errors", "events"})),
+    # Without models: a service that trusts another auth server has none of our tables.
+    ("the resource server", frozenset({"resource_server"})),
+    ("the auth server's client", frozenset({"auth_server"})),
+    (
+        "foundation",
+        frozenset(
+            {
+                "addresses",
+                "authorization_header",
+                "bounded",
+                "clock",
+                "conf",
+                "crypto",
+                "errors",
+                "events",
+                "paced_log",
+            }
+        ),
+    ),
 )
 RANK = {unit: rank for rank, (_, units) in enumerate(LAYERS) for unit in units}
 ENDPOINTS_RANK = 1
@@ -76,12 +97,16 @@ EDGE_MODULES = ("endpoints", "delivery")
 # Imports within one layer, each for a reason.
 SIDEWAYS = {
     ("access_tokens", "signing_keys"): "a signed token is signed, and verified, by the keys of the moment",
+    ("legacy", "passwords"): "where nobody else is asked, our own check stands alone",
     ("password_strength", "passwords"): "the estimate shows what the policy holds against a password",
+    ("reauthentication", "legacy"): "the password may wait in the system that the user comes from",
     ("reauthentication", "passwords"): "it is a check of the password, with its limit and its record",
     ("reauthentication", "rate_limits"): "guesses count against the account",
     ("conf", "crypto"): "without a secret of its own, one is derived from Django's",
     ("apps", "checks"): "importing the checks registers them",
 }
+# Its users may have no Django; what it needs of the server it asks over the network.
+STANDS_ALONE = "client"
 OPEN_TO_FEATURES = "features.email_verification"  # every feature may mail a link of verification
 # ``users``: Django's own signals carry the host's row. ``storage``: the audit log is written on hot paths.
 OBSERVABILITY_MAY_IMPORT = {"clock", "events", "models", "observability", "storage", "users"}
@@ -135,6 +160,8 @@ def _refusal_in_core(module: str, target: str) -> str | None:
     source_unit, target_unit = _unit(module), _unit(target)
     if "" in (source_unit, target_unit):
         return None  # the package itself: its version, no module
+    if STANDS_ALONE in (source_unit, target_unit):
+        return None if source_unit == target_unit else "the client and the server have nothing in common"
     if source_unit == "observability":
         return None if target_unit in OBSERVABILITY_MAY_IMPORT else "receivers know events and rows only"
     if target_unit == "observability":

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
+from better_auth.auth_proxy import embedded, routes
 from better_auth.errors import ErrorCode
-from better_auth.http.endpoint import Access
+from better_auth.features.auth_proxy import endpoints as proxy_endpoints
+from better_auth.http.endpoint import Access, operations_in
 from better_auth.urls import operations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -90,9 +94,25 @@ def test_the_aliases_are_those_that_clients_know() -> None:
     assert aliases == ALIASES
 
 
+def test_the_auth_proxy_answers_what_it_would_pass_on_and_nothing_else() -> None:
+    answered = {name: tuple(methods) for name, methods in embedded.OPERATIONS.items()}
+    assert answered == {name: route.methods for name, route in routes.ROUTES.items()}
+    names = {"login", "register", "refresh", "logout", "introspect", "verify", "callback"}
+    assert {routes.name_of(name) for name in answered} == names
+
+
+def test_the_auth_proxy_is_known_by_one_name_whoever_answers() -> None:
+    """To limits and to ``DISABLED_PATHS``."""
+    for name, methods in embedded.OPERATIONS.items():
+        for one in methods.values():
+            assert one.path == routes.ROUTES[name].counted_as
+            assert routes.own_path(name) in (one.path, *one.aliases)
+
+
 def test_what_is_ours_alone_says_so() -> None:
     ours = [one for one in operations if (one.method, one.path) in OUR_ROUTES]
     assert len(ours) == len(OUR_ROUTES)
+    ours += operations_in(proxy_endpoints)
     assert [one.name for one in ours if not (one.handler.__doc__ or "").startswith("Our addition")] == []
 
 
@@ -110,10 +130,14 @@ def test_error_messages_are_never_empty() -> None:
     assert [code.name for code in ErrorCode if not code.value.strip()] == []
 
 
-def check_messages() -> list[ast.Call]:
-    tree = ast.parse((CHECKOUT / "better_auth/checks.py").read_text())
+PACKAGES_WITH_CHECKS = ("better_auth", "migration_tools")
+
+
+def check_messages(package: str) -> list[ast.Call]:
+    trees = [ast.parse(file.read_text()) for file in sorted((CHECKOUT / package).rglob("checks.py"))]
     return [
         node
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -121,19 +145,27 @@ def check_messages() -> list[ast.Call]:
     ]
 
 
-def ids_of_checks() -> list[str]:
-    found = [keyword.value for call in check_messages() for keyword in call.keywords if keyword.arg == "id"]
+def ids_in(package: str) -> list[str]:
+    keywords = [keyword for call in check_messages(package) for keyword in call.keywords]
+    found = [keyword.value for keyword in keywords if keyword.arg == "id"]
     return [str(value.value) for value in found if isinstance(value, ast.Constant)]
 
 
-def test_every_system_check_has_an_id_and_a_hint() -> None:
-    calls = check_messages()
+def ids_of_checks() -> list[str]:
+    return [one for package in PACKAGES_WITH_CHECKS for one in ids_in(package)]
+
+
+@pytest.mark.parametrize("package", PACKAGES_WITH_CHECKS)
+def test_every_system_check_has_an_id_and_a_hint(package: str) -> None:
+    calls, ids = check_messages(package), ids_in(package)
     assert calls
     assert [call.lineno for call in calls if not {"id", "hint"} <= {one.arg for one in call.keywords}] == []
-    assert len(ids_of_checks()) == len(calls)
-    assert len(set(ids_of_checks())) == len(calls)
+    assert len(ids) == len(calls)
+    assert len(set(ids)) == len(calls)
 
 
-def test_every_system_check_has_a_test() -> None:
-    tests = (CHECKOUT / "tests/better_auth/test_checks.py").read_text()
-    assert [one for one in ids_of_checks() if f'"{one}"' not in tests] == []
+@pytest.mark.parametrize("package", PACKAGES_WITH_CHECKS)
+def test_every_system_check_has_a_test(package: str) -> None:
+    files = (CHECKOUT / "tests" / package).rglob("test_checks.py")
+    text = "".join(file.read_text() for file in files)
+    assert [one for one in ids_in(package) if f'"{one}"' not in text] == []

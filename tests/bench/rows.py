@@ -159,6 +159,23 @@ class Bench:
             mine, peer = self._in_turn(target, other)
         return Row("size", f"get-session, {many:,} sessions against {few:,}", mine, peer, 1.2, False, "p50")
 
+    def verify(self) -> Row:
+        windows: dict[str, list[Window]] = {"verify": [], "bare": []}
+        for _ in range(self.pace.windows):
+            for what, taken in windows.items():
+                taken.append(_in_process(what, self.pace.seconds))
+        mine = Measured("in a service", tuple(windows["verify"]))
+        peer = Measured("the signature alone", tuple(windows["bare"]))
+        return self._told(Row("verify", "a JWT of another server, verified here", mine, peer, 0.75))
+
+    def introspected(self) -> Row:
+        windows = tuple(_in_process("cached", self.pace.seconds) for _ in range(self.pace.windows))
+        promised = Measured("as promised", (Window(20_000, 50, 50, 50, 50, 1, 0),))
+        mine = Measured("in a service", windows)
+        return self._told(
+            Row("introspected", "an opaque token that was asked about", mine, promised, 1, False, "cpu")
+        )
+
     def statements(self) -> dict[str, int]:
         with prepared_site(count=10, taken=10) as site:
             return sessions.count_statements(site)
@@ -217,6 +234,8 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "sign-in": Bench.sign_in,
     "overhead": Bench.overhead,
     "size": Bench.size,
+    "verify": Bench.verify,
+    "introspected": Bench.introspected,
 }
 
 
@@ -251,9 +270,24 @@ print(count, time.perf_counter() - begun, time.process_time() - spent)
 def _hash_alone(seconds: float) -> Window:
     """Nothing but the hash of a sign-in, over and over, on the servers' core."""
     time.sleep(0.2)
-    command = [*pinned(SERVER_CORE), sys.executable, "-c", HASH, PASSWORD, str(seconds)]
+    return _loop([sys.executable, "-c", HASH, PASSWORD, str(seconds)])
+
+
+def _in_process(what: str, seconds: float) -> Window:
+    """What ``tests.bench.tokens`` does, on the servers' core."""
+    return _loop([sys.executable, "-m", "tests.bench.tokens", what, str(seconds)])
+
+
+def _loop(command: list[str]) -> Window:
+    """A process that tells how often it did something, in how many seconds, and what they cost."""
+    environ = {**os.environ, **KEPT_MEMORY}
     done = subprocess.run(
-        command, cwd=CHECKOUT, env={**os.environ, **KEPT_MEMORY}, capture_output=True, text=True, check=True
+        [*pinned(SERVER_CORE), *command],
+        cwd=CHECKOUT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     count, took, spent = (float(figure) for figure in done.stdout.split())
     each = took / count * 1e6

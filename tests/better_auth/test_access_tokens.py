@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import json
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jwt
@@ -18,12 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from better_auth import access_tokens, clock, signing_keys
 from better_auth.authentication.credentials import BearerEnded, Credentials, InvalidBearer
 from better_auth.authentication.pipeline import authenticate
-from better_auth.crypto import jws
 from better_auth.crypto.jose import InvalidToken, base64url_encode
+from better_auth.crypto.jwt_reading import is_for, read_header
 from better_auth.crypto.signing import sign_raw
 from better_auth.features.email_verification import links
 from better_auth.storage.records import UserRecord
 from tests.conftest import FrozenTime
+from tests.forged_tokens import BAD_CLAIMS, BAD_PAYLOADS, NAMES, Genuine, forgeries
 
 pytestmark = pytest.mark.django_db
 Configure = Callable[..., None]
@@ -44,13 +43,8 @@ def good(**more: Any) -> dict[str, Any]:
     return {**GOOD, "iat": now(), "exp": now() + 900, **more}
 
 
-def with_header(header: Any, token: str) -> str:
-    text = header if isinstance(header, str) else base64url_encode(json.dumps(header).encode())
-    return f"{text}.{token.partition('.')[2]}"
-
-
 def kid() -> str:
-    return str(signing_keys.read_header(signing_keys.signer().header.decode())["kid"])
+    return str(read_header(signing_keys.signer().header.decode())["kid"])
 
 
 def public_pem() -> bytes:
@@ -58,87 +52,18 @@ def public_pem() -> bytes:
     return bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
-def forgeries() -> dict[str, str]:
-    """Attacks on tokens (RFC 8725, attacks.md D)."""
-    token, own = signed(good()), kid()
-    payload = token.split(".")[1]
-
-    def by_hmac(key: bytes, header: dict[str, Any]) -> str:
-        head = base64url_encode(json.dumps(header).encode())
-        mac = hmac.digest(key, f"{head}.{payload}".encode(), hashlib.sha256)
-        return f"{head}.{payload}.{base64url_encode(mac)}"
-
-    nones = {
-        f"alg {spelling}": with_header({"alg": spelling, "kid": own}, token.rpartition(".")[0] + ".")
-        for spelling in ("none", "None", "NONE", "nOnE", "")
-    }
-    headers = {
-        "jku": {"alg": "EdDSA", "kid": own, "jku": "http://127.0.0.1:1/keys"},
-        "x5u": {"alg": "EdDSA", "kid": own, "x5u": "http://127.0.0.1:1/cert"},
-        "jwk": {"alg": "EdDSA", "kid": own, "jwk": {"kty": "OKP"}},
-        "crit": {"alg": "EdDSA", "kid": own, "crit": ["x"]},
-        "other algorithm": {"alg": "RS256", "kid": own},
-        "no algorithm": {"kid": own},
-        "algorithm no text": {"alg": 1, "kid": own},
-        "other type": {"alg": "EdDSA", "kid": own, "typ": "dpop+jwt"},
-        "kid as list": {"alg": "EdDSA", "kid": [own]},
-        "kid as object": {"alg": "EdDSA", "kid": {"$ne": ""}},
-        "kid null": {"alg": "EdDSA", "kid": None},
-        "kid missing": {"alg": "EdDSA"},
-        "kid of a file": {"alg": "EdDSA", "kid": "../../../../dev/null"},
-        "kid of SQL": {"alg": "EdDSA", "kid": f"{own}' OR '1'='1"},
-        "kid of a URL": {"alg": "EdDSA", "kid": "http://127.0.0.1:1/key"},
-        "kid with null": {"alg": "EdDSA", "kid": f"{own}\x00"},
-        "kid long": {"alg": "EdDSA", "kid": "k" * 300},
-        "kid unknown": {"alg": "EdDSA", "kid": "k" * 32},
-    }
-    return {
-        **nones,
-        **{name: with_header(header, token) for name, header in headers.items()},
-        "public key as secret": by_hmac(public_pem(), {"alg": "HS256", "kid": own}),
-        "public jwk as secret": by_hmac(signing_keys.public_set(), {"alg": "HS256", "kid": own}),
-        "empty secret": by_hmac(b"", {"alg": "HS256"}),
-        "empty shared secret": by_hmac(b"", {"alg": "HS256", "kid": access_tokens.SHARED_KID}),
-        "our cookies' secret": by_hmac(b"0123456789abcdefghijklmnopqrstuvwxyzABCD", {"alg": "HS256"}),
-        "another's key": jwt.encode(good(), jws.generate("EdDSA"), algorithm="EdDSA", headers={"kid": own}),
-        "signature cut": token[:-2],
-        "signature empty": token.rpartition(".")[0] + ".",
-        "signature longer": token + "AA",
-        "signature with other last bits": token[:-1] + ("B" if token[-1] != "B" else "C"),
-        "signature padded": token + "==",
-        "payload changed": token.replace(payload, base64url_encode(orjson.dumps(good(sub="admin")))),
-        "header deep": with_header(base64url_encode(b'{"a":' * 90 + b"1" + b"}" * 90), token),
-        "header deeper": with_header("eyJhIjp7" * 5000, token),
-        "header no object": with_header([1], token),
-        "header garbage": with_header("%%%", token),
-        "header empty": with_header("", token),
-        "beyond ASCII": "é.é.é",
-        "lone surrogate": "\ud800.\ud800.\ud800",
-        "only dots": "..",
-        "four parts": token + ".x",
-        "five parts": "a.b.c.d.e",
-        "64 KB": with_header("A" * 65536, token),
-        "64 KB of payload": f"{token.partition('.')[0]}.{'A' * 65536}.AAAA",
-        "64 KB of dots": "." * 65536,
-    }
+def genuine() -> Genuine:
+    claims = good()
+    return Genuine(signed(claims), claims, kid(), public_pem(), signing_keys.public_set())
 
 
-@pytest.mark.parametrize("name", sorted([
-    "alg none", "alg None", "alg NONE", "alg nOnE", "alg ", "jku", "x5u", "jwk", "crit", "other algorithm",
-    "no algorithm", "algorithm no text", "other type", "kid as list", "kid as object", "kid null",
-    "kid missing", "kid of a file", "kid of SQL", "kid of a URL", "kid with null", "kid long", "kid unknown",
-    "public key as secret", "public jwk as secret", "empty secret", "empty shared secret",
-    "our cookies' secret", "another's key", "signature cut", "signature empty", "signature longer",
-    "signature with other last bits", "signature padded", "payload changed", "header deep", "header deeper",
-    "header no object", "header garbage", "header empty", "beyond ASCII", "lone surrogate", "only dots",
-    "four parts", "five parts", "64 KB", "64 KB of payload", "64 KB of dots",
-]))  # fmt: skip
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shared", [None, SHARED], ids=["keys alone", "with a shared secret"])
 def test_a_forgery_is_nobodys(
     name: str, shared: str | None, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(JWT={"SECRET": shared})
-    token = forgeries()[name]
+    token = forgeries(genuine())[name]
     monkeypatch.setattr(socket.socket, "connect", pytest.fail)  # nothing is fetched
     try:
         assert access_tokens.verify_jwt(token) is None
@@ -149,36 +74,26 @@ def test_a_forgery_is_nobodys(
         authenticate(Credentials(bearer=token))
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "HS256", "none", "Ed25519", "eddsa"])
+def test_a_good_signature_under_the_name_of_another_algorithm(algorithm: str) -> None:
+    """D5: the key has one algorithm, whatever the header says."""
+
+    def signed_under(name: str) -> str:
+        key: Any = signing_keys.signer().key
+        parts = [orjson.dumps({"alg": name, "kid": kid()}), orjson.dumps(good())]
+        text = ".".join(base64url_encode(part) for part in parts)
+        return f"{text}.{base64url_encode(key.sign(text.encode()))}"
+
+    assert access_tokens.verify_jwt(signed_under("EdDSA"))
+    with suppress(InvalidToken):
+        assert access_tokens.verify_jwt(signed_under(algorithm)) is None
+
+
 def test_the_list_of_forgeries_is_whole() -> None:
-    assert len(forgeries()) == 48
+    assert sorted(forgeries(genuine())) == NAMES
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"exp": None},
-        {"exp": "9999999999"},
-        {"exp": True},
-        {"exp": -1},
-        {"exp": 0},
-        {"exp": [9999999999]},
-        {"nbf": 9999999999},
-        {"nbf": "soon"},
-        {"iat": "now"},
-        {"iat": 9999999999},
-        {"iat": None},
-        {"iss": "https://evil.example"},
-        {"iss": "http://testserver/"},
-        {"iss": ["http://testserver"]},
-        {"iss": None},
-        {"sub": ""},
-        {"sub": 1},
-        {"sub": None},
-        {"sub": ["u1"]},
-        {"sub": "u\x001"},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("claims", BAD_CLAIMS, ids=str)
 def test_claims_that_are_not_ours_are_refused_though_the_signature_is(claims: dict[str, Any]) -> None:
     for check in (access_tokens.verify_jwt, access_tokens.verify_jwt_again):
         with pytest.raises(InvalidToken):
@@ -193,9 +108,7 @@ def test_claims_that_must_be_there(claim: str) -> None:
         access_tokens.verify_jwt(signed(claims))
 
 
-@pytest.mark.parametrize(
-    "payload", [b"", b"[]", b"1", b"null", b"{", b'{"exp":NaN}', b"\xff", b'{"a":' * 1000]
-)
+@pytest.mark.parametrize("payload", BAD_PAYLOADS)
 def test_a_payload_that_is_no_claims(payload: bytes) -> None:
     with pytest.raises(InvalidToken):
         access_tokens.verify_jwt(signed(payload))
@@ -224,17 +137,14 @@ def test_only_good_tokens_are_remembered() -> None:
         with pytest.raises(InvalidToken):
             access_tokens.verify_jwt_again(f"{token[:-12]}{number:012d}")
     assert len(access_tokens._verified) == 0
-    for number in range(access_tokens._MOST_VERIFIED + 10):
-        access_tokens._remember(number.to_bytes(16, "big"), ("kid", {}))
-    assert len(access_tokens._verified) == access_tokens._MOST_VERIFIED
 
 
 @pytest.mark.parametrize(
     ("audience", "is_meant"), [("a", True), (["b", "a"], True), ("b", False), ([], False)]
 )
 def test_for_whom_a_token_is(audience: Any, is_meant: bool) -> None:
-    assert access_tokens.is_for({"aud": audience}, "a") is is_meant
-    assert not access_tokens.is_for({}, "a")
+    assert is_for({"aud": audience}, "a") is is_meant
+    assert not is_for({}, "a")
 
 
 class TestSharedSecret:

@@ -13,7 +13,7 @@ from django.core.checks import Error, Warning, run_checks
 from django.core.checks.registry import registry
 from django.test import override_settings
 
-from better_auth import checks
+from better_auth import checks, legacy
 from better_auth.conf import auth_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -132,6 +132,38 @@ def test_a_base_path_that_can_not_be_used(configure: Configure, path: str) -> No
 def test_an_origin_that_trusts_everybody(configure: Configure, pattern: str) -> None:
     configure(TRUSTED_ORIGINS=["https://*.example.com", pattern])
     assert told("better_auth.E006") == [f"The trusted origin {pattern!r} trusts everybody."]
+
+
+@pytest.mark.parametrize("key", ["ALLOWED_HEADERS", "EXPOSED_HEADERS"])
+@pytest.mark.parametrize("name", ["*", "", "X Trace", "X-Trace\r\nSet-Cookie: a=b", "X-Träce", "a,b"])
+def test_a_header_that_has_no_such_name(configure: Configure, key: str, name: str) -> None:
+    configure(CORS={key: ["X-Good", name]})
+    assert told("better_auth.E024") == [f"CORS: {name!r} is no header's name."]
+
+
+@pytest.mark.parametrize("path", ["api/proxy", "/api/proxy/", "/", "", "/api/auth", "/api/auth/proxy"])
+def test_an_auth_proxy_at_a_path_that_can_not_be_used(configure: Configure, path: str) -> None:
+    configure(AUTH_PROXY={"PATH": path})
+    assert told("better_auth.E025") == ["BETTER_AUTH['AUTH_PROXY']['PATH'] can't be used."]
+
+
+class TestMissingCors:
+    @pytest.fixture(autouse=True)
+    def _without_the_middleware(self, settings: Any) -> None:
+        settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "CorsMiddleware" not in one]
+
+    def test_trusted_origins_that_can_read_nothing(self, configure: Configure) -> None:
+        configure(TRUSTED_ORIGINS=["https://app.example.com"])
+        text = "Origins are trusted, but their scripts can't read what we answer."
+        assert told("better_auth.W010") == [text]
+
+    def test_nobody_is_trusted_so_nobody_misses_it(self, configure: Configure) -> None:
+        configure(BASE_URL="https://auth.example.com", TRUSTED_ORIGINS=["https://auth.example.com"])
+        assert told("better_auth.W010") == []
+
+    def test_others_see_to_it(self, configure: Configure) -> None:
+        configure(TRUSTED_ORIGINS=["https://app.example.com"], CORS={"ENABLED": False})
+        assert told("better_auth.W010") == []
 
 
 def test_a_proxy_that_is_no_address(configure: Configure) -> None:
@@ -294,3 +326,12 @@ def test_errors_stop_the_start_and_warnings_do_not(configure: Configure, setting
     kinds = {one.id: type(one) for one in found if (one.id or "").startswith("better_auth.")}
     assert kinds == {"better_auth.E002": Error, "better_auth.W001": Warning}
     assert [one.id for one in found if (one.id or "").startswith("better_auth.") and not one.hint] == []
+
+
+def test_a_migration_that_nobody_is_there_for(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(MIGRATION={"MODE": "lazy", "VERIFIER": "os.path.join", "FINDER": "os.path.join"})
+    assert told("better_auth.E026") == []
+    monkeypatch.setattr(legacy, "_connected", None)
+    assert told("better_auth.E026") == ["MIGRATION.MODE is 'lazy', but nobody can ask the legacy system."]
+    configure(MIGRATION={"MODE": "off"})
+    assert told("better_auth.E026") == []

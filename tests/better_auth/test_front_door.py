@@ -250,6 +250,46 @@ def test_what_is_counted_is_told_to_django(cookie: str, configure: Configure) ->
     assert told[0][RATE_COUNTED] is True
 
 
+@pytest.mark.parametrize("path", ["/api/auth/get-session", "/api/auth/ok", "/api/auth/jwks"])
+@pytest.mark.parametrize(
+    "origin", ["https://app.example.com", "https://evil.example", "http://testserver", "null", "", "x" * 9000]
+)
+def test_other_origins_are_granted_what_they_are_inside(
+    cookie: str, configure: Configure, path: str, origin: str
+) -> None:
+    configure(TRUSTED_ORIGINS=["https://app.example.com"], CORS={"EXPOSED_HEADERS": ["X-Trace"]})
+    environ = request(path, HTTP_COOKIE=cookie, HTTP_ORIGIN=origin)
+    headers = ensure_same(environ)[1]
+    assert knock_at(environ) is not None
+    assert headers["vary"] == "Origin"
+    is_granted = origin == "https://app.example.com"
+    assert headers.get("access-control-allow-origin") == (origin if is_granted else None)
+    assert headers.get("access-control-allow-credentials") == ("true" if is_granted else None)
+
+
+def test_refusals_at_the_door_can_be_read_by_other_origins(cookie: str, configure: Configure) -> None:
+    configure(
+        TRUSTED_ORIGINS=["https://app.example.com"],
+        RATE_LIMIT={"ENABLED": True, "RULES": ["/get-session 1/60"]},
+    )
+    environ = request(HTTP_ORIGIN="https://app.example.com", REMOTE_ADDR="198.51.100.78")
+    assert ask(front_door.wsgi(WSGIHandler()), environ)[0] == "200 OK"
+    at_door, behind = ask(front_door.wsgi(WSGIHandler()), environ), ask(WSGIHandler(), environ)
+    assert at_door[0] == behind[0] == "429 Too Many Requests"
+    assert at_door[1]["access-control-allow-origin"] == "https://app.example.com"
+    assert at_door[1].keys() == behind[1].keys()
+
+
+@pytest.mark.parametrize("way", ["setting", "middleware"])
+def test_without_cors_the_door_grants_nothing(configure: Configure, settings: Any, way: str) -> None:
+    configure(TRUSTED_ORIGINS=["https://app.example.com"], CORS={"ENABLED": way != "setting"})
+    if way == "middleware":
+        settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "CorsMiddleware" not in one]
+    headers = ensure_same(request("/api/auth/ok", HTTP_ORIGIN="https://app.example.com"))[1]
+    assert "access-control-allow-origin" not in headers
+    assert "vary" not in headers
+
+
 def test_https_is_as_django_has_it(cookie: str, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

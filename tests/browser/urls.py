@@ -22,8 +22,18 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(PAGE.read_text().replace("{{ import_map }}", imports))
 
 
+def plain(request: HttpRequest, name: str) -> HttpResponse:
+    return HttpResponse(PAGE.with_name(f"{name}.html").read_text())
+
+
 def module(request: HttpRequest, file: str) -> HttpResponse:
     return HttpResponse(Path(safe_join(NODE_MODULES, file)).read_bytes(), content_type="text/javascript")
 
 
-urlpatterns = [path("page", page), re_path(r"^node_modules/(?P<file>.+)$", module), *urlpatterns]
+urlpatterns = [
+    path("page", page),
+    path("attempts", plain, {"name": "attempts"}),
+    path("proxied", plain, {"name": "proxied"}),
+    re_path(r"^node_modules/(?P<file>.+)$", module),
+    *urlpatterns,
+]

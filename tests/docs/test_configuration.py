@@ -102,6 +102,7 @@ class TestCommand:
         assert len(told.splitlines()) == 2 * len(list(walk()))
 
     def test_it_never_shows_the_secret(self, configure: Any) -> None:
-        configure(SECRET="abcdefghijklmnopqrstuvwxyz0123456789")
+        secret = "abcdefghijklmnopqrstuvwxyz0123456789"
+        configure(SECRET=secret, AUTH_SERVER={"CLIENT_SECRET": secret})
         assert "SECRET = (set, not shown)\n    default (not set), BETTER_AUTH_SECRET\n" in output_of()
         assert "abcdefghijklmnopqrstuvwxyz" not in output_of() + output_of("--markdown")

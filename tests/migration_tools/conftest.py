@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+
+from migration_tools.lazy import calls, lookups
+from tests.migration_tools.legacy_system import SECRET, LegacySystem
 
 BCRYPT = "$2b$10$abcdefghijklmnopqrstuuGGgFFcYeueaAql8Z7U7CnCTRw4DR77W"
 LEGACY_PASSWORD = "correct horse battery staple"
@@ -103,3 +106,35 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="session")
+def legacy_process() -> Iterator[LegacySystem]:
+    with LegacySystem.started() as process:
+        yield process
+
+
+@pytest.fixture
+def legacy(legacy_process: LegacySystem, configure: Callable[..., None]) -> Iterator[LegacySystem]:
+    """A legacy system over HTTP that nobody has used before, and lazy migration from it."""
+    legacy_process.clear()
+    calls.forget()
+    configure(
+        MIGRATION={
+            "MODE": "lazy",
+            "VERIFIER": "http",
+            "URL": legacy_process.url,
+            "SECRET": SECRET,
+            "TIMEOUT_MS": 2000,
+            "BREAKER_FAILURES": 3,
+        }
+    )
+    yield legacy_process
+    legacy_process.behave("answer")
+    calls.forget()
+
+
+@pytest.fixture(autouse=True)
+def _look_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread would not see what a test has not committed."""
+    monkeypatch.setattr(lookups, "behind", lookups.run_safely)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 
 import pytest
@@ -35,8 +37,34 @@ def test_a_run_shows_how_far_it_is(operator: Client, brought: MigrationRun) -> N
     shown = operator.get(f"{RUNS}{brought.pk}/change/")
     assert f"--rollback --run {brought.pk}" in shown.content.decode()
     assert "Refresh" not in shown
+    assert "at its end" in shown.content.decode()
     MigrationRun.objects.update(state="running")
     assert operator.get(f"{RUNS}{brought.pk}/change/")["Refresh"] == "5"
+
+
+def test_a_run_whose_process_was_killed_is_not_taken_for_one_at_work(
+    operator: Client, brought: MigrationRun
+) -> None:
+    MigrationRun.objects.update(
+        state="running", lease_token="x", lease_holder="elsewhere|1|1", lease_until=None
+    )
+    shown = operator.get(f"{RUNS}{brought.pk}/change/").content.decode()
+    assert "was interrupted after 5 records: go on with --resume" in shown
+
+
+def test_outcomes_lead_to_the_records_that_they_count(
+    operator: Client, brought: MigrationRun, migrate: Migrate, jsonl: Callable[..., str]
+) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(person(0, name="x"), *list(people(9))[1:]), "--resume")
+    page = operator.get(RUNS).content.decode()
+    links = re.findall(r'href="([^"]*outcome=[^"]*)" class="nowrap">(\d+) (\w+)<', page)
+    run = str(MigrationRun.objects.latest("pk").pk)
+    found = {what: (href, int(count)) for href, count, what in links if f"exact={run}" in href}
+    assert set(found) == {"created", "skipped"}
+    for href, count in found.values():
+        listed = operator.get(html.unescape(href)).context["cl"]
+        assert listed.result_count == count
+    assert "2 unchanged" in page
 
 
 def test_records_are_found_by_state_and_reason(operator: Client, brought: MigrationRun) -> None:

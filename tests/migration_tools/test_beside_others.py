@@ -101,6 +101,34 @@ def test_anybody_may_bring_a_source(migrate: Migrate) -> None:
 
 
 @pytest.mark.django_db
+def test_a_package_may_name_its_source(
+    migrate: Migrate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "intranet_users-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: intranet-users\nVersion: 1.0\n")
+    told = f"[django_better_auth.sources]\nintranet = {__name__}:Intranet\n"
+    (installed / "entry_points.txt").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path)
+    result = migrate("--source", "intranet")
+    assert (result.code, result.report["source"]) == (0, "intranet")
+    assert result.report["outcomes"]["created"] == 5
+    refused = migrate("--source", "intranett")
+    assert (refused.code, "did you mean intranet" in refused.output) == (1, True), refused.output
+
+
+class Numbered(Source):
+    def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
+        yield Read("row 0", "1", user=LegacyUser(0, email="a@example.org"))  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+def test_an_id_that_is_no_text_is_told_to_whoever_wrote_the_source(migrate: Migrate) -> None:
+    with pytest.raises(TypeError, match="external_id as text"):
+        migrate("--source", f"{__name__}.Numbered")
+
+
+@pytest.mark.django_db
 def test_those_who_came_are_counted(migrate: Migrate, jsonl: Callable[..., str]) -> None:
     from better_auth.observability.metrics import migrated_users
 

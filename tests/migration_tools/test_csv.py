@@ -119,11 +119,20 @@ def test_short_rows_are_filled_up_only_where_the_mapping_says_so(
             "'mial', the file has none; did you mean mail",
         ),
         ("id,mail\n", 'key = "id"\nemial = "mail"', "unknown key 'emial'"),
-        ("id,id\n", 'key = "id"', "the column 'id' twice"),
+        ("id,id\n", 'key = "id"', "the header has column 1 twice ('id')"),
         ("id,mail\n", 'email = "mail"', "but not the key"),
         ("id,mail\n", 'key = "id"\nzone = "Mars"', "no time zone"),
         ("id,mail\n", 'key = "id"\nhash = { column = "mail" }', "scheme"),
         ("", None, "the file is empty"),
+        ("id\n", 'key = "id"\nmetadata = 5', "metadata: wants a list of columns"),
+        ("id\n", 'key = "id"\nmetadata = [[1]]', "metadata: wants a list of columns"),
+        ("id\n", 'key = "id"\ncsv = "x"', "csv: wants a table of keys"),
+        ("id\n", 'key = "id"\ncsv = { delimiter = "ab" }', "csv.delimiter: wants one character"),
+        ("id\n", 'key = "id"\ncsv = { skip_lines = "two" }', "csv.skip_lines: wants a number"),
+        ("id\n", 'key = "id"\ncsv = { escape = 5 }', "csv.escape: wants one character"),
+        ("id\n", 'key = "id"\ncsv = { header = "id" }', "csv.header: wants a list of names"),
+        ("id\n", 'key = "id"\nrole_names = [[1]]', "role_names: wants a list or a table"),
+        ("id\n", 'key = "id"\nhash = { column = "id", scheme = "md5", params = 5 }', "hash.params: wants"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_happens(
@@ -137,3 +146,11 @@ def test_what_does_not_fit_is_told_before_anything_happens(
     more = ["--mapping", mapping(told)] if told else []
     result = migrate("--source", "csv", "--input", csv_file(content), *more)
     assert (result.code, said in result.output) == (1, True), result.output
+
+
+@pytest.mark.parametrize("more", [BCRYPT, "9cc2ae8a1ba7a93da39b46fc1019c481", "hunter2"])
+def test_a_file_without_a_header_shows_nobody(more: str, csv_file: CsvFile, migrate: Migrate) -> None:
+    for row in (f"u1,ann@example.org,Ann,bcrypt,{more}", f"Ann,{more},{more}"):
+        result = migrate("--source", "csv", "--input", csv_file(f"{row}\n{row}\n"))
+        assert (result.code, "header" in result.output) == (1, True), result.output
+        assert not any(cell in result.output for cell in ("ann@", "Ann", more)), result.output

@@ -19,6 +19,7 @@ from django.contrib.auth.models import Group
 
 from better_auth import passwords, users
 from better_auth.models import Account
+from migration_tools.models import MigrationRun
 from migration_tools.sources import databases
 from tests.migration_tools.conftest import LEGACY_PASSWORD, Migrate
 
@@ -348,3 +349,45 @@ def _cut(legacy: Legacy) -> None:
     for (number,) in cursor.fetchall():
         with contextlib.suppress(pymysql.MySQLError):
             cursor.execute(f"KILL {number}")
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:hunt er@127.0.0.1/x",
+        "postgresql://u:hunt%zzer@127.0.0.1/x",
+        "postgresql://u:x@hunt:er@127.0.0.1:1/x",
+        "mysql://u:x@127.0.0.1:hunt/er",
+        "mysql://u:x[hunt@127.0.0.1/er",
+        "u:hunter@127.0.0.1/x",
+        "host=127.0.0.1 password=hunter",
+        "postgresql://u:hunter@127.0.0.1:1/x",
+        "mysql://u:hunter@127.0.0.1:1/x",
+        "oracle://u:hunter@127.0.0.1:1/x",
+    ],
+)
+def test_no_part_of_a_password_is_told(dsn: str, migrate: Migrate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "PAUSES", ())
+    result = migrate("--source", "better-auth", "--dsn", dsn)
+    assert result.code == 1
+    assert not any(part in result.output for part in ("hunt", "er@", "x@hunt")), result.output
+
+
+def test_a_position_in_one_database_is_not_used_on_another(
+    mapping: Callable[[str], str], migrate: Migrate, tmp_path: Path
+) -> None:
+    told = ["--source", "sql", "--mapping", mapping('table = "people"\nkey = "id"\nemail = "mail"\n')]
+    dsns = []
+    for name, rows in (("copy", [(5, "a@example.org"), (6, "foo@")]), ("live", [(1, "b@example.org")])):
+        (tmp_path / name).mkdir()
+        with sqlite_database(tmp_path / name) as legacy:
+            legacy.run("CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT)")
+            legacy.fill("people", rows)
+            dsns.append(legacy.dsn)
+    copy, live = dsns
+    assert migrate(*told, "--dsn", copy, "--strict").code == 3
+    result = migrate(*told, "--dsn", live, "--resume")
+    assert (result.code, "read from its beginning" in result.output) == (0, True), result.output
+    assert get_user_model().objects.count() == 2
+    run = MigrationRun.objects.get()
+    assert run.identity["database"].endswith("live/legacy.sqlite3")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import global_settings
 from django.contrib.auth import get_user_model
 
 from better_auth import users
@@ -141,6 +142,7 @@ def test_a_broken_line_far_behind_is_told_with_its_number(
     file = jsonl(*people(1200), "{", person("last"))
     result = migrate("--source", "jsonl", "--input", file)
     assert result.reasons == [("line 1201", "invalid-json")]
+    assert result.rows[0]["detail"] == "unexpected end of data at character 3"
     assert result.report["outcomes"]["created"] == 1201
 
 
@@ -185,6 +187,14 @@ def test_what_is_no_such_file_is_refused_at_once(
         (["--source", "jsonl", "--input", "/nowhere"], "No such file"),
         (["--source", "better-auth", "--dsn", "sqlite:////nowhere"], "there is no file"),
         (["--source", "json.JSONDecoder"], "is no source"),
+        (["--source", "jsonl", "--input", "x", "--where", "id > 5"], "--where is for databases"),
+        (["--source", "csv", "--input", "x", "--dsn", "default"], "--dsn is for databases"),
+        (["--source", "django", "--input", "x", "--dsn", "default"], "--input is for files"),
+        (["--rollback", "--limit", "3"], "--limit does not narrow it down"),
+        (["--rollback", "--only-emails", "x"], "--only-emails does not narrow it down"),
+        (["--source", "jsonl", "--input", "x", "--run", "3"], "--run goes with --rollback only"),
+        (["--source", "jsonl", "--input", "x", "--resume", "--force-changed"], "with --rollback only"),
+        (["--source", "jsonl", "--input", "x", "--sample", "3"], "--sample goes with --verify only"),
     ],
 )
 def test_what_can_not_be_meant_is_refused_with_advice(
@@ -194,3 +204,18 @@ def test_what_can_not_be_meant_is_refused_with_advice(
     assert result.code == 1
     assert said in result.output
     assert not MigrationRun.objects.exists()
+
+
+def test_a_hash_that_nothing_here_verifies_is_told_of(
+    migrate: Migrate, jsonl: Callable[..., str], settings: Any
+) -> None:
+    """A host's project has Django's own hashers until somebody appends ours."""
+    stored = {"scheme": "django", "hash": "pbkdf2_sha256$1000$saltSALT12345678aBcDeF$" + "A" * 43 + "="}
+    file = jsonl(person(1), person(2, password=stored), person(3, password=None))
+    assert "no-hasher" not in migrate("--source", "jsonl", "--input", file, "--dry-run").output
+    settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS
+    for mode in (["--dry-run"], []):
+        result = migrate("--source", "jsonl", "--input", file, *mode)
+        assert result.report["warnings"] == {"no-hasher": 1}
+        assert "1  no-hasher (first: line 1)" in result.output
+        assert "append *better_auth.crypto.legacy_hashes.HASHERS" in result.output

@@ -7,25 +7,25 @@ import os
 import random
 import secrets
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.run_conformance import child
 from tests.migration_tools.conftest import person
-from tests.server import CHECKOUT, Site, new_site, pytest_runtest_makereport, wait_for
+from tests.migration_tools.sites import empty_site, running
+from tests.server import Site, pytest_runtest_makereport, wait_for
 
 __all__ = ["pytest_runtest_makereport"]
 
 KILLS = 10
 COUNT = 4000
 OF_THE_RUN = "SELECT state, done, total, counts, checkpoint FROM migration_runs"
+BREAK = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 TABLES = {
     "better_auth_users": ("id", "last_login"),
     "better_auth_accounts": ("id",),
@@ -58,14 +58,6 @@ def _line(number: int) -> str:
     return json.dumps(person(number, accounts=accounts))
 
 
-@contextmanager
-def empty_site() -> Iterator[Site]:
-    with new_site(BETTER_AUTH_SECRET="0123456789abcdefghijklmnopqrstuvwxyzABCD") as site:
-        done = site.manage("migrate", "--noinput")
-        assert done.returncode == 0, done.stdout
-        yield site
-
-
 def everything(site: Site) -> dict[str, Any]:
     """Whole rows, and what the run says of itself."""
     found: dict[str, Any] = {"run": site.database.rows(OF_THE_RUN)}
@@ -86,16 +78,6 @@ def _columns(site: Site, table: str) -> list[str]:
 def arguments(file: Path, *more: str) -> list[str]:
     told = ["migrate_users", "--source", "jsonl", "--input", str(file), "--batch-size", "20", "--yes"]
     return [*told, *more]
-
-
-@contextmanager
-def running(site: Site, *told: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "manage.py", *told]
-    with (
-        site.log.open("a") as log,
-        child(command, cwd=CHECKOUT, env=site.environment(), stdout=log, stderr=subprocess.STDOUT) as process,
-    ):
-        yield process
 
 
 def done_in(site: Site) -> int:
@@ -130,6 +112,23 @@ def test_any_number_of_kills_changes_nothing(
         last = site.manage(*arguments(file, "--resume"))
         assert last.returncode == 2, last.stdout
         assert everything(site) == wanted, f"seed {seed}"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_connections_that_break_are_made_anew(jobs: str, file: Path) -> None:
+    """As at a restart of the database, or at its failover."""
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("SQLite has no connections to break")
+    with empty_site() as undisturbed:
+        assert undisturbed.manage(*arguments(file)).returncode == 2
+        wanted = everything(undisturbed)
+    with empty_site() as site:
+        with running(site, *arguments(file, "--batch-size", "4", "--jobs", jobs)) as process:
+            for goal in (40, COUNT // 3, COUNT // 2):
+                wait_for(lambda: done_in(site) >= goal, f"{goal} records")  # noqa: B023
+                site.database.rows(BREAK)
+            assert process.wait() == 2
+        assert everything(site) == wanted
 
 
 def test_a_rollback_that_is_killed_goes_on(file: Path) -> None:
@@ -175,3 +174,31 @@ def test_a_polite_end_can_be_resumed_at_once(file: Path) -> None:
         assert site.database.value("SELECT state FROM migration_runs") == "interrupted"
         assert site.manage(*arguments(file, "--resume")).returncode == 2
         assert site.database.value("SELECT state FROM migration_runs") == "finished"
+
+
+def test_a_lane_that_is_killed_stops_the_run_half_way(file: Path) -> None:
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("SQLite has one writer at a time")
+    with empty_site() as site:
+        with running(site, *arguments(file, "--jobs", "3", "--batch-size", "4")) as process:
+            wait_for(lambda: done_in(site) > 0, "the first batch")
+            lanes = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(lanes[-1]), signal.SIGKILL)
+            assert process.wait() == 3
+        assert "a process of the run has died" in site.log_tail()
+        assert "Traceback" not in site.log_tail()
+        assert site.manage(*arguments(file, "--resume")).returncode == 2
+        assert site.database.value("SELECT state FROM migration_runs") == "finished"
+
+
+def test_with_lanes_the_report_is_that_of_the_dry_run(tmp_path: Path) -> None:
+    file = tmp_path / "broken.jsonl"
+    file.write_text('{"broken": \n' * 4000)
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("SQLite has one writer at a time")
+    with empty_site() as site:
+        for name, more in (("dry", ["--dry-run"]), ("real", ["--jobs", "3", "--batch-size", "4"])):
+            told = arguments(file, *more, "--report", str(tmp_path / f"{name}.json"))
+            assert site.manage(*told).returncode == 2
+    dry, real = (tmp_path / f"{name}.not-migrated.csv" for name in ("dry", "real"))
+    assert real.read_text().splitlines() == dry.read_text().splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from better_auth import accounts, passwords, users
-from better_auth.models import CREDENTIAL, Account, AuditEntry, Session
+from better_auth.models import CREDENTIAL, Account, AuditEntry, Session, Verification
+from better_auth.storage.records import carrier_model
 from migration_tools.models import MigrationRecord, MigrationRun
 from tests.conftest import ApiClient
 from tests.migration_tools.conftest import LEGACY_PASSWORD, Migrate, people, person
@@ -232,8 +234,125 @@ def test_a_closed_rollback_is_none(here: None, migrate: Migrate, jsonl: Callable
     kept = list(MigrationRecord.objects.exclude(former=None).values_list("former", flat=True))
     assert len(kept) == 2
     assert not any("argon2" in one for one in kept)
-    assert "1 runs" in migrate("--close-rollback", "--source", "jsonl").output
+    assert (
+        "The runs of jsonl can't be undone any more (1 of them)"
+        in migrate("--close-rollback", "--source", "jsonl").output
+    )
+    assert "closed before" in migrate("--close-rollback", "--source", "jsonl").output
     assert not MigrationRecord.objects.exclude(former=None).exists()
     refused = migrate("--rollback", "--source", "jsonl")
     assert (refused.code, "was closed" in refused.output) == (1, True)
     assert get_user_model().objects.count() == 5
+
+
+def test_a_former_address_that_somebody_has_now_is_told_of(
+    migrate: Migrate, jsonl: Callable[..., str]
+) -> None:
+    """The others are undone all the same, and the rollback comes to its end."""
+    migrate("--source", "jsonl", "--input", jsonl(*people(3)))
+    moved = [person(number, email=f"moved{number}@example.org") for number in range(3)]
+    migrate("--source", "jsonl", "--input", jsonl(*moved), "--resume", "--on-conflict", "update")
+    users.create(email="person1@example.org", name="Somebody else")
+    result = migrate("--rollback")
+    assert (result.code, "u-1: what they had is somebody else's" in result.output) == (5, True), result.output
+    assert users.find_by_email("moved1@example.org") is not None
+    assert users.find_by_email("person2@example.org") is not None
+    assert MigrationRun.objects.latest("pk").state == "rolled_back"
+
+
+def test_all_who_are_kept_stand_in_the_report(
+    migrate: Migrate, jsonl: Callable[..., str], tmp_path: Path
+) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(*people(30), "{"))
+    carrier_model()._default_manager.exclude(email__endswith="1@example.org").update(name="Changed")
+    result = migrate("--rollback")
+    assert result.report == {
+        "mode": "rollback",
+        "run": MigrationRun.objects.get().pk,
+        "source": "jsonl",
+        "deleted": 3,
+        "restored": 0,
+        "kept": 27,
+        "kept_users": str(tmp_path / "report.kept.csv"),
+    }
+    rows = list(csv.DictReader((tmp_path / "report.kept.csv").open(newline="")))
+    assert len(rows) == 27
+    assert rows[0] == {"id": "u-29", "user": "u-29", "changes": "name"}
+    assert "… and 7 more" in result.output
+
+
+def test_an_export_that_can_not_be_written_stops_nothing_half_way(
+    migrate: Migrate, jsonl: Callable[..., str], tmp_path: Path
+) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(*people(3)))
+    carrier_model()._default_manager.update(name="Changed")
+    told = ["--rollback", "--force-changed", "--report", str(tmp_path / "nowhere" / "x")]
+    refused = migrate(*told, report=False)
+    assert (refused.code, "No such file" in refused.output) == (1, True), refused.output
+    assert MigrationRun.objects.get().state == "finished"
+
+
+def test_former_values_under_another_secret_stop_nothing_half_way(
+    here: None, migrate: Migrate, jsonl: Callable[..., str], settings: Any
+) -> None:
+    records = [person(number, email_verified=True, name="From there") for number in range(5)]
+    migrate("--source", "jsonl", "--input", jsonl(*records), "--on-conflict", "update", "--trust-verified")
+    settings.BETTER_AUTH = {**settings.BETTER_AUTH, "SECRET": "x" * 40}
+    refused = migrate("--rollback")
+    assert (refused.code, "another BETTER_AUTH_SECRET" in refused.output) == (1, True), refused.output
+    assert (MigrationRun.objects.get().state, get_user_model().objects.count()) == ("finished", 5)
+
+
+def test_who_left_by_themselves_is_not_counted(migrate: Migrate, jsonl: Callable[..., str]) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(*people(3)))
+    user = users.find_by_email("person1@example.org")
+    assert user is not None
+    users.delete(user)
+    assert "2 users deleted" in migrate("--rollback").output
+
+
+def test_what_was_mailed_to_them_goes_too(
+    browser: ApiClient, migrate: Migrate, jsonl: Callable[..., str]
+) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(*people(2)))
+    body = {"email": "person1@example.org", "redirectTo": "/"}
+    assert browser.api("POST", "/request-password-reset", body).status_code == 200
+    assert Verification.objects.exists()
+    assert migrate("--rollback").code == 0
+    assert not Verification.objects.exists()
+
+
+def test_who_has_become_another_sources_user_stays(migrate: Migrate, jsonl: Callable[..., str]) -> None:
+    """That one would take them for somebody who left, and never bring them again."""
+    file = jsonl(*(person(number, email_verified=True) for number in range(2)))
+    told = ["--source", "jsonl", "--trust-verified", "--on-conflict", "link", "--input"]
+    migrate(*told, file, "--name", "shop")
+    migrate(*told, jsonl(person(1, email_verified=True), name="forum.jsonl"), "--name", "forum")
+    result = migrate("--rollback", "--name", "shop")
+    assert (result.code, "u-1: source forum" in result.output) == (5, True), result.output
+    assert migrate("--rollback", "--name", "forum").code == 0
+    run = MigrationRun.objects.get(source="shop")
+    assert migrate("--rollback", "--run", str(run.pk)).code == 0
+    assert not get_user_model().objects.exists()
+
+
+def test_nothing_is_closed_while_a_run_is_open(
+    here: None, migrate: Migrate, jsonl: Callable[..., str]
+) -> None:
+    """What that run keeps holds what earlier ones kept, and its own rollback would bring that back."""
+    told = ["--source", "jsonl", "--on-conflict", "update", "--trust-verified", "--input"]
+    migrate(*told, jsonl(person(3, email_verified=True)))
+    changed = jsonl(person(3, email_verified=True, name="Changed"), "{", person(8))
+    assert migrate(*told, changed, "--resume", "--strict").code == 3
+    refused = migrate("--close-rollback", "--source", "jsonl")
+    assert (refused.code, "was interrupted after 1 records" in refused.output) == (1, True), refused.output
+    assert migrate("--rollback").code == 0
+    assert MigrationRecord.objects.exclude(former=None).count() == 1
+    assert migrate("--close-rollback", "--source", "jsonl").code == 0
+    assert not MigrationRecord.objects.exclude(former=None).exists()
+
+
+def test_a_mistyped_source_is_not_taken_for_closed(migrate: Migrate, jsonl: Callable[..., str]) -> None:
+    migrate("--source", "jsonl", "--name", "shop", "--input", jsonl(*people(1)))
+    result = migrate("--close-rollback", "--name", "shpo")
+    assert (result.code, result.output) == (1, "there is no run of shpo; did you mean shop?")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from better_auth import passwords, users
 from better_auth.models import Account, AuditEntry
 from migration_tools import journal
 from migration_tools.models import MigrationRecord, MigrationRun
+from migration_tools.statistics import SourceStatus, table
 from tests.migration_tools.conftest import BCRYPT, LEGACY_PASSWORD, Migrate, people, person
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,59 @@ def test_verify_tells_what_differs(migrate: Migrate, jsonl: Callable[..., str]) 
     assert migrate("--source", "jsonl", "--input", file, "--verify", "--sample", "2").code == 0
 
 
+def test_verify_names_what_changed_there_and_the_update_brings_it(
+    migrate: Migrate, jsonl: Callable[..., str]
+) -> None:
+    told = ["--source", "jsonl", "--trust-verified"]
+    migrate(*told, "--input", jsonl(*people(6)))
+    changes: list[dict[str, Any]] = [
+        {"email_verified": True},
+        {"password": {"scheme": "bcrypt", "hash": OTHER}},
+        {"accounts": [{"provider": "google", "subject": "1"}]},
+        {"disabled": True},
+        {"email": "moved@example.org", "email_verified": True},
+        {"created_at": "2020-01-01T00:00:00Z"},
+    ]
+    file = jsonl(*(person(number, **change) for number, change in enumerate(changes)))
+    result = migrate(*told, "--input", file, "--verify")
+    assert result.code == 4
+    lines = [line.strip() for line in result.output.splitlines() if "line" in line]
+    assert lines == [
+        "line 1: changed-there (email_verified)",
+        "line 2: changed-there (password)",
+        "line 3: changed-there (accounts)",
+        "line 4: changed-there (banned)",
+        "line 5: changed-there (email, email_verified)",
+        "line 6: changed-there",
+    ]
+    assert migrate(*told, "--input", file, "--resume", "--on-conflict", "update").code == 0
+    assert migrate(*told, "--input", file, "--verify").report["findings"] == {"equal": 6}
+    assert (found(0).email_verified, found(1).email_verified, found(3).banned) == (True, False, True)
+    assert migrate("--rollback").code == 0
+    assert (found(0).email_verified, found(3).banned) == (False, False)
+    lifted = jsonl(person(3), name="lifted.jsonl")
+    migrate(*told, "--input", file, "--resume", "--on-conflict", "update")
+    result = migrate(*told, "--input", lifted, "--verify", "--sample", "5")
+    assert "line 1: changed-there (banned)" in result.output
+
+
+def test_verify_takes_no_repetition_for_a_change(migrate: Migrate, jsonl: Callable[..., str]) -> None:
+    told = ["--source", "jsonl", "--input", jsonl(person(1), person(1, email="other@example.org"), person(2))]
+    migrate(*told)
+    result = migrate(*told, "--verify")
+    assert result.report["findings"] == {"equal": 2, "invalid": 1}
+    assert "line 2: invalid (duplicate-id)" in result.output
+
+
+def test_verify_of_a_part_misses_nobody(migrate: Migrate, jsonl: Callable[..., str], tmp_path: Path) -> None:
+    file, cohort = jsonl(*people(5)), tmp_path / "cohort.txt"
+    cohort.write_text("person1@example.org\n")
+    migrate("--source", "jsonl", "--input", file)
+    for narrow in (["--limit", "2"], ["--only-emails", str(cohort)], ["--sample", "2"]):
+        result = migrate("--source", "jsonl", "--input", file, "--verify", *narrow)
+        assert (result.code, "gone-there" in result.output) == (0, False), result.output
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "policy", "outcome"),
     [
@@ -159,6 +215,7 @@ def test_a_cohort_and_a_limit(migrate: Migrate, jsonl: Callable[..., str], tmp_p
     cohort.write_text("PERSON7@example.org\n\nperson2@example.org\n")
     result = migrate("--source", "jsonl", "--input", file, "--only-emails", str(cohort))
     assert (result.report["read"], get_user_model().objects.count()) == (2, 2)
+    assert "(of 2 addresses that --only-emails names)" in result.output
     result = migrate("--source", "jsonl", "--input", file, "--limit", "4", "--resume")
     assert (result.report["read"], get_user_model().objects.count()) == (4, 5)
 
@@ -181,9 +238,35 @@ def test_status_counts_every_record_once(migrate: Migrate, jsonl: Callable[..., 
     file = jsonl(*people(3), "{", person(9, deleted_at="2024-01-01T00:00:00Z"))
     migrate("--source", "jsonl", "--input", file)
     migrate("--source", "jsonl", "--input", jsonl(person(0, name="x"), *people(3)), "--resume")
-    line = migrate("--status").output.splitlines()[1]
-    assert line.split()[:2] == ["jsonl", "0"]
-    assert "3 (" in line
+    header, counts, shares = migrate("--status").output.splitlines()
+    assert header.split() == ["source", "pending", "migrated", "failed", "skipped", "rolled_back", "all"]
+    assert counts.split() == ["jsonl", "0", "3", "1", "1", "0", "5"]
+    assert shares.split() == ["0.0%", "60.0%", "20.0%", "20.0%", "0.0%"]
+
+
+def test_a_legacy_id_is_found_in_one_look_up_of_an_index(
+    migrate: Migrate, jsonl: Callable[..., str], django_assert_num_queries: Any
+) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(*people(2)))
+    key = found(1).key
+    with django_assert_num_queries(1) as captured:
+        assert journal.find_user_key("jsonl", "u-1") == key
+    plan = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan TO off")  # of two rows any plan is good
+        cursor.execute(plan + captured.captured_queries[0]["sql"])
+        told = str(cursor.fetchall())
+    uses = r"Index Scan using migration_record_legacy_id|USING INDEX \w+ \(source=\? AND legacy_id=\?\)"
+    assert re.search(uses, told), told
+
+
+def test_status_fits_a_terminal() -> None:
+    counts = {"pending": 1_234_567, "migrated": 12_345_678, "failed": 12_345, "skipped": 123_456}
+    lines = table([SourceStatus("shop", counts), SourceStatus("the-intranet-of-an-old-company", counts)])
+    assert max(map(len, lines)) <= 80
+    assert lines[3] == "the-intranet-of-an-old-company"
+    assert len(lines) == 6
 
 
 def test_the_audit_log_tells_of_runs_and_not_of_people(migrate: Migrate, jsonl: Callable[..., str]) -> None:
@@ -195,3 +278,31 @@ def test_the_audit_log_tells_of_runs_and_not_of_people(migrate: Migrate, jsonl: 
     assert entry.details == {"run": run.pk, "source": "jsonl", "created": 3}
     assert MigrationRecord.objects.filter(run=run, state="migrated").count() == 3
     assert BCRYPT not in str(list(MigrationRecord.objects.values()))
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("carl@example.org", "\uff43arl@example.org"),
+        ("\uff43arl@example.org", "Carl@example.org"),
+        ("\uff43arl@example.org", "c\uff41rl@example.org"),
+        ("us\u00e9r@b\u00fccher.example", "use\u0301r@b\u00fccher.example"),
+        ("anna@b\u00fccher.example", "anna@xn--bcher-kva.example"),
+        ("anna@xn--bcher-kva.example", "anna@b\u00fccher.example"),
+    ],
+)
+def test_an_address_in_another_form_is_nobody_elses(
+    here: str, there: str, migrate: Migrate, jsonl: Callable[..., str]
+) -> None:
+    migrate("--source", "jsonl", "--input", jsonl(person(1, email=here), person(2)), "--name", "first")
+    result = migrate("--source", "jsonl", "--input", jsonl(person(3, email=there)), "--name", "second")
+    assert result.reasons == [("line 1", "email-unicode")]
+    moved = jsonl(person(1, email=here), person(2, email=there))
+    dry = [
+        migrate("--source", "jsonl", "--input", moved, "--name", "first", "--on-conflict", "update", *more)
+        for more in (["--dry-run"], ["--resume"])
+    ]
+    assert {place for one in dry for place, _ in one.reasons} >= {"line 2"}
+    assert found(2) is not None
+    again = migrate("--source", "jsonl", "--input", jsonl(person(1, email=here)), "--name", "first")
+    assert again.report["outcomes"]["unchanged"] == 1

@@ -46,8 +46,12 @@ EMAIL_FILE_PATH = BASE_DIR / "mails"
 
 def from_the_guide(title: str) -> str:
     """The Python block of the guide that begins with this comment."""
-    block = re.search(rf"```python\n# {re.escape(title)}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert block, f"{GUIDE.name} has no block {title!r}"
+    return block_of(GUIDE, title)
+
+
+def block_of(document: Path, title: str) -> str:
+    block = re.search(rf"```python\n# {re.escape(title)}\n(.*?)```", document.read_text(), re.DOTALL)
+    assert block, f"{document.name} has no block {title!r}"
     return block[1]
 
 
@@ -151,15 +155,15 @@ class Project:
         with (self.folder / "mysite" / name).open("a") as file:
             file.write(f"\n{text}\n")
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
             [sys.executable, *arguments], cwd=self.folder, env=self.environ, capture_output=True, text=True
         )
-        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        assert done.returncode == code, f"{' '.join(arguments)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done.stdout
 
-    def manage(self, *arguments: str) -> str:
-        return self.run("manage.py", *arguments)
+    def manage(self, *arguments: str, code: int = 0) -> str:
+        return self.run("manage.py", *arguments, code=code)
 
     def add_better_auth(self) -> None:
         """Steps 2 and 3 of the guide."""

@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from better_auth import passwords, users
 from better_auth.models import Account, UserProfile
+from migration_tools import announcing, leftovers
 from tests.migration_tools.conftest import LEGACY_PASSWORD, person
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,15 @@ def test_a_hash_too_long_for_the_hosts_column_stands_in_the_account(bring: objec
     account = Account.objects.get(user=row)
     assert account.password is not None
     assert account.password.endswith(stored)
+
+
+def test_what_is_left_over_and_who_is_told_are_found_beside_the_hosts_rows(bring: object) -> None:
+    stored = "00" * 16 + ":" + "0" * 128
+    bring(person(1), person(2, password={"scheme": "scrypt-better-auth", "hash": stored}))  # type: ignore[operator]
+    uses = leftovers.hashes()
+    assert {name: use.count for name, use in uses.items()} == {"legacy_bcrypt": 1, "better_auth_scrypt": 1}
+    told = [(one.id, one.email, one.needs_reset) for one in announcing.recipients("jsonl")]
+    assert told == [("u-1", "person1@example.org", False), ("u-2", "person2@example.org", False)]
 
 
 def test_the_address_of_a_host_user_without_a_profile_is_taken(bring: object) -> None:

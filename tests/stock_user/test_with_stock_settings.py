@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 # These start processes of the project, which has our own user model.
-WITH_PROCESSES = ("test_kills.py", "test_beside_others.py")
+WITH_PROCESSES = ("test_kills.py", "test_beside_others.py", "test_rehearsal.py")
 FOLDER = "tests/migration_tools"
 CHECKOUT = Path(__file__).resolve().parents[2]
 

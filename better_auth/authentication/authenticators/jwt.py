@@ -6,11 +6,11 @@ It speaks for the user, not for a session: endpoints of the protocol, which act 
 from __future__ import annotations
 
 from better_auth import access_tokens, clock, sessions, users
-from better_auth.access_tokens import Claims
 from better_auth.authentication.credentials import Credentials, InvalidBearer
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
 from better_auth.crypto.jose import InvalidToken
+from better_auth.crypto.jwt_reading import Claims, is_for
 from better_auth.events import AuthMethod
 from better_auth.storage.records import UserRecord
 
@@ -26,7 +26,7 @@ def authenticate(credentials: Credentials) -> Principal | None:
         raise InvalidBearer from None
     if claims is None:
         return None
-    if not credentials.any_audience and not access_tokens.is_for(claims, access_tokens.audience()):
+    if not credentials.any_audience and not is_for(claims, access_tokens.audience()):
         raise InvalidBearer
     user = find_owner(claims)
     if user is None:

@@ -72,6 +72,14 @@ class LegacyHasher(BasePasswordHasher):
         parameters.ensure_all_read()
         return Reading(stored, check, allows_empty)
 
+    @classmethod
+    def variables(cls, encoded: str) -> list[str]:
+        """Names of the environment variables without which this hash can't be verified."""
+        try:
+            return Parameters.unpacked(encoded.split("$", 2)[1]).variables()
+        except (IndexError, MalformedHash):
+            return []
+
     def encode(self, password: str, salt: str) -> str:
         """ValueError: nobody gets such a hash any more."""
         raise ValueError("legacy formats are read, not written")

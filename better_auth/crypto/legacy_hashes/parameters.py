@@ -58,6 +58,10 @@ class Parameters:
         text = json.dumps(self._values, separators=(",", ":"), sort_keys=True)
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._values
+
     def has(self, name: str) -> bool:
         return name in self._values
 
@@ -95,6 +99,10 @@ class Parameters:
         if not _VARIABLE.fullmatch(value):
             raise MalformedHash("a parameter should name an environment variable")
         return value
+
+    def variables(self) -> list[str]:
+        """Names of all environment variables that stand for a secret here."""
+        return [str(value) for name, value in self._values.items() if name.endswith("_env")]
 
     def octets(self, name: str, *, encoding: str = "utf8", default: str | None = None) -> bytes:
         """Bytes; ``<name>_encoding`` says how they are written, ``encoding`` where it is absent."""

@@ -9,6 +9,8 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_reset_token
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import Client, PasswordReset, PasswordResetRequested, publish
+from better_auth.features.email_password import claims
+from better_auth.storage.records import UserRecord
 from better_auth.verifications import Purpose
 
 
@@ -16,7 +18,8 @@ def request_password_reset(*, email: str, redirect_to: str, client: Client, acto
     """Mail a link, if the address is known; nobody learns whether it is.
 
     Several links may be out at once; the first one used voids them all. ``actor_id`` is the operator who
-    sends it, where it was not asked for by the user.
+    sends it, where it was not asked for by the user. For somebody whose account waits in the legacy system
+    the link claims it.
     """
     rules = auth_settings.email_password
     if not rules.reset_enabled:
@@ -26,6 +29,7 @@ def request_password_reset(*, email: str, redirect_to: str, client: Client, acto
     user = users.find_by_email(email)
     if user is None:
         _pretend(token, expires_in=rules.reset_expires_in, client=client)
+        claims.offer(email, redirect_to=redirect_to, client=client)
         return
     with transaction.atomic():
         verifications.issue(
@@ -60,17 +64,27 @@ def reset_password(*, token: str | None, new_password: str, client: Client) -> N
     waiting = verifications.find(purpose=Purpose.RESET_PASSWORD, token=token)
     if waiting is None:
         raise BadRequest(ErrorCode.INVALID_TOKEN)
-    user = users.find_by_id(waiting.subject)
-    if user is None:
+    is_claim = claims.CLAIM in waiting.payload
+    person = claims.find(waiting) if is_claim else users.find_by_id(waiting.subject)
+    if person is None:
         raise BadRequest(ErrorCode.USER_NOT_FOUND)
-    passwords.ensure_acceptable(new_password, email=user.email, name=user.name)
+    passwords.ensure_acceptable(new_password, email=person.email, name=person.name)
     encoded = passwords.hash_password(new_password)
     with transaction.atomic():
         if verifications.consume(purpose=Purpose.RESET_PASSWORD, token=token) is None:
             raise BadRequest(ErrorCode.INVALID_TOKEN)
-        verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=user.id)
-        accounts.ensure_credential(user)
-        passwords.set_password(user, encoded)
+        verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=waiting.subject)
+        user = (
+            _set(person, encoded) if isinstance(person, UserRecord) else person.take(encoded, client=client)
+        )
+        if user is None:
+            raise BadRequest(ErrorCode.USER_NOT_FOUND)
         if auth_settings.email_password.revoke_sessions_on_reset:
             sessions.revoke_all(user)
         publish(PasswordReset(client=client, subject_id=user.id))
+
+
+def _set(user: UserRecord, encoded: str) -> UserRecord:
+    accounts.ensure_credential(user)
+    passwords.set_password(user, encoded)
+    return user

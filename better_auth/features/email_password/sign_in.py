@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from better_auth import accounts, passwords, rate_limits, users
+from better_auth import accounts, legacy, passwords, rate_limits, users
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, Forbidden, Unauthorized
 from better_auth.events import AuthMethod, Client, SignInFailed, publish
@@ -15,20 +15,24 @@ def sign_in_with_email(
 ) -> SignInOutcome:
     """Check the password, then hand over to ``complete_sign_in``.
 
-    An unknown address costs the same hash as a wrong password, and is answered alike.
+    An unknown address costs the same hash as a wrong password, and is answered alike. Somebody who is not
+    here yet may come over now (``legacy``), once the limits let the attempt pass.
     """
     if not auth_settings.email_password.enabled:
         raise BadRequest(ErrorCode.EMAIL_PASSWORD_DISABLED)
     passwords.ensure_not_too_long(password)
-    attempt = rate_limits.begin_sign_in(account=users.normalize_email(email), client=client)
-    user = users.find_by_email(email)
-    if not passwords.verify(password, user) or user is None:
+    address = users.normalize_email(email)
+    known = users.find_by_email(address)
+    legacy.ensure_reachable(known)
+    attempt = rate_limits.begin_sign_in(account=address, client=client)
+    user = legacy.prove(email=address, password=password, user=known, client=client)
+    if user is None:
         publish(
             SignInFailed(
                 client=client,
-                subject_id=user.id if user else "",
+                subject_id=known.id if known else "",
                 method=AuthMethod.PASSWORD,
-                details={"reason": "wrong_password" if user else "unknown_user"},
+                details={"reason": "wrong_password" if known else "unknown_user"},
             )
         )
         raise Unauthorized(ErrorCode.INVALID_EMAIL_OR_PASSWORD)

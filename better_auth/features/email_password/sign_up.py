@@ -7,11 +7,13 @@ from typing import Any
 
 from django.db import transaction
 
-from better_auth import accounts, hooks, passwords, users
+from better_auth import accounts, hooks, legacy, passwords, users
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, Unprocessable
 from better_auth.events import AuthMethod, Client, SignedUp, publish
+from better_auth.features.email_password import claims
 from better_auth.features.email_verification import links
+from better_auth.legacy import Waiting
 from better_auth.sessions import IssuedSession
 from better_auth.sign_in import complete_sign_in
 from better_auth.storage.records import UserRecord
@@ -40,6 +42,9 @@ def sign_up_with_email(
 
     An address that is taken is told (422); where signing up does not sign in, it is not: the answer is that
     of a success, and takes as long. Two sign-ups at once with one address make one user.
+
+    An address whose account waits in the legacy system is taken. Where the answer does not tell, its mailbox
+    gets a link that claims that account.
     """
     rules = auth_settings.email_password
     if not rules.enabled or rules.disable_sign_up:
@@ -47,9 +52,12 @@ def sign_up_with_email(
     passwords.ensure_acceptable(password, email=email, name=name)
     if not _hides_users() and users.find_by_email(email):
         raise Unprocessable(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL)
+    columns: dict[str, Any] = {"email": email, "name": name, "image": image, "additional_fields": fields}
+    waiting = legacy.find_waiting(users.normalize_email(email))
+    if waiting and not users.find_by_email(email):
+        return _answer_for_waiting(waiting, columns, password, client)
     encoded = passwords.hash_password(password)
     try:
-        columns: dict[str, Any] = {"email": email, "name": name, "image": image, "additional_fields": fields}
         return _create(columns, encoded, remember, callback_url, client)
     except users.EmailTaken:
         if _hides_users():
@@ -60,6 +68,16 @@ def sign_up_with_email(
 def _hides_users() -> bool:
     rules = auth_settings.email_password
     return rules.require_email_verification or not rules.auto_sign_in
+
+
+def _answer_for_waiting(
+    waiting: Waiting, columns: dict[str, Any], password: str, client: Client
+) -> SignUpOutcome:
+    if not _hides_users():
+        raise Unprocessable(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL)
+    passwords.hash_password(password)  # what a sign-up costs
+    claims.offer_at_sign_up(waiting, columns["email"], client=client)
+    return SignUpOutcome(users.imagine(**columns))
 
 
 def _create(

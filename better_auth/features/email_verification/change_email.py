@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from better_auth import rate_limits, sessions, users, verifications
+from better_auth import legacy, rate_limits, sessions, users, verifications
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import Client, EmailChanged, EmailChangeRequested, publish
@@ -23,11 +23,13 @@ def change_email(
     new_email = users.normalize_email(new_email)
     _ensure_possible(user, new_email)
     rate_limits.ensure_mail_rate(new_email)
-    if users.find_by_email(new_email):
+    rules = auth_settings.user
+    is_at_once = not user.email_verified and rules.change_email_unverified_at_once
+    # Whom a link must first prove, nobody needs to ask about.
+    if users.find_by_email(new_email) or (is_at_once and legacy.find_waiting(new_email)):
         links.issue_token(email=user.email, user_id=user.id, update_to=new_email)
         return None
-    rules = auth_settings.user
-    if not user.email_verified and rules.change_email_unverified_at_once:
+    if is_at_once:
         return _change_at_once(user, new_email=new_email, callback_url=callback_url, client=client)
     with transaction.atomic():
         publish(EmailChangeRequested(client=client, subject_id=user.id))

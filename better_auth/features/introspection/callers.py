@@ -22,6 +22,14 @@ def identify_service(secret: tuple[str, str] | None, principal: Principal | None
     raise OAuthError("invalid_client", ErrorCode.INVALID_CLIENT, status=401, headers=CHALLENGE)
 
 
+def find_service(secret: tuple[str, str] | None, principal: Principal | None) -> str | None:
+    """The same where services need not ask alone: None for who does not claim to be one.
+
+    Raises ``OAuthError`` for a secret that is wrong."""
+    is_key = principal is not None and principal.method is AuthMethod.API_KEY
+    return identify_service(secret, principal) if secret is not None or is_key else None
+
+
 def is_service(name: str, secret: str) -> bool:
     """Every entry is compared, so that time does not tell which names there are. A name has no colon."""
     shown = f"{name}:{secret}".encode("utf-8", "surrogatepass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from better_auth.features.introspection.callers import identify_service
 from better_auth.features.introspection.introspect import introspect
 from better_auth.features.introspection.revoke import revoke
-from better_auth.http.credentials import basic_credentials
+from better_auth.http.credentials import shown_secret
 from better_auth.http.endpoint import Call, endpoint
 from better_auth.http.fields import Body, StrictText
 from better_auth.http.reply import Reply
@@ -21,7 +21,7 @@ class IntrospectBody(Body):
 @endpoint("POST", "/introspect", body=IntrospectBody, accepts_form=True, renews=False, is_hot=True)
 def introspect_token(call: Call) -> Reply:
     """Our addition: what a token stands for (RFC 7662), for services that show a secret or an API key."""
-    service = identify_service(_shown_secret(call), call.principal)
+    service = identify_service(shown_secret(call.request, call.body), call.principal)
     return Reply(dict(introspect(call.body["token"], asked_by=service)))
 
 
@@ -36,11 +36,3 @@ def revoke_token(call: Call) -> Reply:
     """Our addition: end a token (RFC 7009). Always a success, so that nobody learns whether there was one."""
     revoke(call.body["token"], client=call.client)
     return Reply({})
-
-
-def _shown_secret(call: Call) -> tuple[str, str] | None:
-    """As RFC 6749, section 2.3.1, has it: in the header, or in the body."""
-    name, secret = call.body.get("client_id"), call.body.get("client_secret")
-    if name and secret:
-        return name, secret
-    return basic_credentials(call.request.META.get("HTTP_AUTHORIZATION", ""))

@@ -13,6 +13,7 @@ from better_auth import access_tokens, clock
 from better_auth.authentication.credentials import Credentials, InvalidCredentials
 from better_auth.authentication.pipeline import authenticate
 from better_auth.authentication.principal import Principal
+from better_auth.crypto.jwt_reading import is_for
 from better_auth.events import observe
 from better_auth.storage.records import SessionRecord
 
@@ -21,8 +22,9 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope")
 
 
-def introspect(token: str, *, asked_by: str) -> Mapping[str, Any]:
-    """The answer for the service with this name. Writes nothing, and prolongs nothing."""
+def introspect(token: str, *, asked_by: str | None) -> Mapping[str, Any]:
+    """The answer for the service with this name, or for nobody in particular. Writes nothing, and prolongs
+    nothing."""
     shown = Credentials(bearer=token, renew=False, read_only=True, any_audience=True)
     try:
         principal = authenticate(shown)
@@ -33,10 +35,11 @@ def introspect(token: str, *, asked_by: str) -> Mapping[str, Any]:
     return _describe(principal) if principal and is_active else INACTIVE
 
 
-def _may_know(name: str, principal: Principal) -> bool:
+def _may_know(name: str | None, principal: Principal) -> bool:
     """A token that was made for one audience is no other's affair."""
-    meant = (principal.claims or {}).get("aud")
-    return meant is None or access_tokens.is_for(principal.claims or {}, access_tokens.audience(), name)
+    claims = principal.claims or {}
+    names = (access_tokens.audience(), *([name] if name else []))
+    return claims.get("aud") is None or is_for(claims, *names)
 
 
 def _describe(principal: Principal) -> dict[str, Any]:
@@ -48,6 +51,8 @@ def _describe(principal: Principal) -> dict[str, Any]:
         "token_type": "Bearer",
         "method": principal.method,
         "username": principal.user.email,
+        "name": principal.user.name,
+        "email_verified": principal.user.email_verified,
         **{name: claims[name] for name in CLAIMS if name in claims},
     }
 

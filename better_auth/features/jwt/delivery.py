@@ -16,9 +16,15 @@ logger = logging.getLogger("better_auth.http")
 
 def deliver(issued: IssuedSession, reply: Reply) -> None:
     """Only into an answer that gives the session's token away itself: not at renewals."""
-    if not auth_settings.tokens.in_sign_in_answers:
-        return
+    if auth_settings.tokens.in_sign_in_answers:
+        add_refresh_token(issued, reply)
+
+
+def add_refresh_token(issued: IssuedSession, reply: Reply) -> None:
+    """Once, and only where the answer shows the session's own token."""
     if not isinstance(reply.body, dict) or reply.body.get("token") != issued.token:
+        return
+    if "refresh_token" in reply.body:
         return
     try:
         reply.body["refresh_token"] = refresh_tokens.issue(issued.session).token

@@ -10,7 +10,8 @@ from django.db import transaction
 from better_auth import additional_fields, clock, sessions
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
-from better_auth.events import SessionRevoked, SessionsRevoked, SignedOut, publish
+from better_auth.events import SessionRevoked, SessionsRevoked, publish
+from better_auth.features.session_management.sign_out import sign_out as end_session
 from better_auth.http import cookies, session_copy, session_jwt, wire
 from better_auth.http.endpoint import Access, Call, endpoint
 from better_auth.http.fields import Body, StrictBoolean, StrictText
@@ -119,9 +120,7 @@ class SignOutBody(Body):
 def sign_out(call: Call) -> Reply:
     """End the caller's session, if there is one; never fails for lack of it."""
     if call.principal and call.principal.session:
-        with transaction.atomic():
-            if sessions.revoke(call.session, call.user):
-                publish(SignedOut(client=call.client, subject_id=call.user.id, session_id=call.session.id))
+        end_session(call.session, call.user, client=call.client)
     return Reply({"success": True}, clears_session=True)
 
 

@@ -12,7 +12,7 @@ from better_auth.conf.loading import Setting, describe_type, walk
 
 HEADINGS = ("Key", "Type", "Default", "Environment variable", "Meaning")
 # Shown as set or unset, never as what they are.
-SECRETS = ("SECRET", "SECRETS", "TOKEN")
+SECRETS = ("SECRET", "SECRETS", "TOKEN", "CLIENT_SECRET", "DSN")
 
 
 class Command(BaseCommand):

@@ -160,6 +160,8 @@ class TestWhatItSays:
                 "token_type": "Bearer",
                 "method": "bearer",
                 "username": ann.email,
+                "name": ann.name,
+                "email_verified": False,
                 "iss": "http://testserver",
                 "aud": "http://testserver",
                 "sub": ann.id,
@@ -178,6 +180,8 @@ class TestWhatItSays:
             "token_type": "Bearer",
             "method": "jwt",
             "username": ann.email,
+            "name": ann.name,
+            "email_verified": False,
             **{name: claims[name] for name in ("iss", "sub", "aud", "exp", "iat")},
         }
 

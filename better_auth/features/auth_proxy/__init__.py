@@ -1,0 +1,1 @@
+"""The auth proxy, answered by ourselves: for front ends that talk to their own backend only."""

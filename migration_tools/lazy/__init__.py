@@ -1,0 +1,1 @@
+"""Lazy migration and shadow mode: the legacy system is asked at sign-in (docs/migration/lazy.md)."""
