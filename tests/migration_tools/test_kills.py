@@ -167,7 +167,8 @@ def test_two_at_once_on_one_source_are_one_too_many(tmp_path: Path) -> None:
 
 def test_a_polite_end_can_be_resumed_at_once(file: Path) -> None:
     with empty_site() as site:
-        with running(site, *arguments(file)) as process:
+        # Small batches: on a fast machine the run must not be at its end too early.
+        with running(site, *arguments(file, "--batch-size", "1")) as process:
             wait_for(lambda: done_in(site) > 0, "the first batch")
             process.send_signal(signal.SIGTERM)
             assert process.wait() == 3
