@@ -13,12 +13,12 @@ from django.db.models import ManyToOneRel, Model
 
 from better_auth.models import Account, Session, UserProfile
 from migration_tools.fingerprints import changed_fields, fingerprint, password_digest
-from migration_tools.models import MigrationRecord, RecordState
+from migration_tools.models import KeptFactors, MigrationRecord, RecordState
 from migration_tools.planning import Outcome
 from migration_tools.target import Person, people
 
 # Looked at by what they hold, or of no matter.
-OWN: tuple[type[Model], ...] = (Account, Session, UserProfile, MigrationRecord)
+OWN: tuple[type[Model], ...] = (Account, Session, UserProfile, MigrationRecord, KeptFactors)
 
 
 def changes_since(records: Sequence[MigrationRecord]) -> dict[int, list[str]]:

@@ -17,6 +17,7 @@ from better_auth.addresses import LONGEST_EMAIL, is_email
 from better_auth.crypto.hash_limits import AmbiguousHash, HashTooCostly, MalformedHash, UnknownAlgorithm
 from better_auth.crypto.legacy_hashes import from_legacy
 from better_auth.models import MigrationStatus
+from migration_tools.factors import Factors, factors_of
 from migration_tools.policy import Policy
 from migration_tools.providers import provider_of
 from migration_tools.records import LegacyAccount, LegacyUser, Refused
@@ -56,6 +57,7 @@ class Checked:
     is_password_ours: bool = False
     # Told by another way than the source's rows, so that the two can't be compared.
     is_summary: bool = False
+    factors: Factors | None = None
 
     @property
     def content_hash(self) -> str:
@@ -119,6 +121,7 @@ def check(user: LegacyUser, policy: Policy) -> Checked:
         warnings=warnings,
         is_deleted=is_deleted,
         has_unknown_hash=has_unknown_hash,
+        factors=factors_of(user.extra, warnings) if user.extra else None,
     )
 
 

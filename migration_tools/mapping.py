@@ -32,7 +32,9 @@ HASH_KEYS = frozenset(
     | {"salt", "salt_position", "iterations", "digest", "pepper_env", "pepper_position", "password_encoding"}
     | {"rounds", "format", "inner", "key", "key_column", "params"}
 )
-SOURCE_KEYS = frozenset({"table", "query", "where", "watermark", "verify", "csv", "tables", "columns"})
+SOURCE_KEYS = frozenset(
+    {"table", "query", "where", "watermark", "verify", "csv", "tables", "columns", "parameters"}
+)
 POLICY_KEYS = frozenset(
     {"trust_email_verified", "missing_email", "deleted", "role_names", "group_names", "staff", "superuser"}
     | {"keep_ids", "providers"}

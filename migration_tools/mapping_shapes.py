@@ -28,6 +28,10 @@ def _is_table_of_texts(told: Any) -> bool:
     return isinstance(told, Mapping) and all(_is_text(one) for one in told.values())
 
 
+def _is_table_of_values(told: Any) -> bool:
+    return isinstance(told, Mapping) and all(isinstance(one, str | int | bool) for one in told.values())
+
+
 TEXT: Shape = (_is_text, "text")
 LETTER: Shape = (_is_letter, "one character")
 TABLE: Shape = (_is_table, "a table of keys")
@@ -43,6 +47,7 @@ SHAPES: Mapping[str, Shape] = {
     "metadata": (lambda told: _are_texts(told) or _is_table(told), "a list of columns or a table of rules"),
     "csv": TABLE,
     "hash": TABLE,
+    "parameters": (_is_table_of_values, "a table of texts, numbers, true and false"),
 }
 INNER_SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "csv": {

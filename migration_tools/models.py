@@ -129,6 +129,35 @@ class MigrationRecord(models.Model):
         return f"{self.source}:{self.legacy_id or self.place}"
 
 
+class KeptFactors(models.Model):
+    """Second factors, recovery codes and passkeys that a user had in a source, until they can be used here.
+
+    ``sealed`` holds them, encrypted (``factors.Factors``); the numbers are how many of each there are. They
+    go with the user, and stay when the window for a rollback is closed.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.CharField(max_length=64)
+    # The constraint's index begins with it.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="kept_factors", db_index=False
+    )
+    sealed = models.TextField()
+    totp = models.PositiveSmallIntegerField(default=0)
+    recovery_codes = models.PositiveSmallIntegerField(default=0)
+    passkeys = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "migration_kept_factors"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "source"], name="migration_kept_factors_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"factors from {self.source}"
+
+
 class SchemeComparison(models.Model):
     """Shadow mode: how often the legacy system and our check of one kind of hash said what of a password.
 

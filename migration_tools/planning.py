@@ -11,7 +11,7 @@ from migration_tools.duplicates import Duplicates
 from migration_tools.fingerprints import MADE_HERE, SOURCE_PASSWORD, mark, marks_of, password_digest
 from migration_tools.models import RecordState
 from migration_tools.policy import OnConflict, Policy
-from migration_tools.records import LegacySession, Refused
+from migration_tools.records import LegacySession, PassedOver, Refused
 from migration_tools.target import Entry, Known, Person
 
 
@@ -111,6 +111,11 @@ class Plan:
         )
 
     @property
+    def has_factors(self) -> bool:
+        checked = self.item.checked
+        return checked is not None and checked.factors is not None and self.outcome in BROUGHT
+
+    @property
     def has_unknown_hash(self) -> bool:
         checked = self.item.checked
         return checked is not None and checked.has_unknown_hash and self.outcome in BROUGHT
@@ -130,7 +135,8 @@ class Planner:
         checked = item.checked
         if checked is None:
             refusal = item.refusal or Refused("invalid-record")
-            return Plan(item, Outcome.INVALID, refusal.reason, refusal.detail)
+            outcome = Outcome.SKIPPED if isinstance(refusal, PassedOver) else Outcome.INVALID
+            return Plan(item, outcome, refusal.reason, refusal.detail)
         if self.duplicates.is_repetition(item.number, checked.external_id):
             return Plan(item, Outcome.CONFLICT, "duplicate-id", "an earlier record of the source has this id")
         entry = known.entries.get(checked.external_id)

@@ -24,6 +24,10 @@ class Refused(Exception):
         self.detail = detail
 
 
+class PassedOver(Refused):
+    """A record that is no person and is not meant to come; nothing is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegacyPassword:
     """``scheme`` says what ``hash`` is (docs/migration/hashes.md), ``params`` what it needs beside itself."""

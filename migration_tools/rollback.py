@@ -23,7 +23,7 @@ from django.db.models import ProtectedError, RestrictedError
 from better_auth import adopted_keys, clock, passwords, users
 from better_auth.events import publish
 from better_auth.models import Account, Session, Verification
-from migration_tools import journal, sealing
+from migration_tools import journal, keeping, sealing
 from migration_tools.changes import changes_since
 from migration_tools.events import MigrationRolledBack
 from migration_tools.leases import Lease
@@ -127,6 +127,8 @@ class Rollback:
                 users.restore(user, **{name: _value(name, one) for name, one in former["columns"].items()})
             if former["password"]:
                 passwords.restore(user, *former["password"])
+            if "factors" in former:
+                keeping.put_back(record.source, user.key, former["factors"])
         undone = {"state": RecordState.ROLLED_BACK, "user": None, "former": None}
         values = former["entry"] or undone
         MigrationRecord.objects.filter(pk=record.pk).update(**{"updated_at": clock.now(), **values})

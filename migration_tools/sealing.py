@@ -1,4 +1,4 @@
-"""What is kept for a rollback: encrypted, because it holds former password hashes."""
+"""What is kept for a rollback, and factors for later: encrypted, because it holds hashes and secrets."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
 from migration_tools.journal import OPEN
-from migration_tools.models import MigrationRecord, MigrationRun, RecordState, SchemeComparison
+from migration_tools.models import KeptFactors, MigrationRecord, MigrationRun, RecordState, SchemeComparison
 
 # A longer one has a line of its own in the table.
 LONGEST_NAME = 18
@@ -49,6 +49,35 @@ def status(source: str | None = None) -> list[SourceStatus]:
             states = found.setdefault(run.source, {})
             states[RecordState.PENDING] = states.get(RecordState.PENDING, 0) + waiting
     return [SourceStatus(name, states) for name, states in sorted(found.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Factors from a source that wait to be used here: of how many users, and how many of each kind."""
+
+    source: str
+    users: int
+    totp: int
+    recovery_codes: int
+    passkeys: int
+
+    def told(self) -> str:
+        return (
+            f"{self.users:,} users of {self.source} have factors that are kept, encrypted, until they can be "
+            f"used here: {self.totp:,} authenticators, {self.recovery_codes:,} recovery codes, "
+            f"{self.passkeys:,} passkeys"
+        )
+
+
+def kept(source: str | None = None) -> list[Kept]:
+    """By source."""
+    rows = KeptFactors.objects.order_by("source")
+    if source is not None:
+        rows = rows.filter(source=source)
+    sums = rows.values("source").annotate(
+        users=Count("pk"), totps=Sum("totp"), codes=Sum("recovery_codes"), keys=Sum("passkeys")
+    )
+    return [Kept(one["source"], one["users"], one["totps"], one["codes"], one["keys"]) for one in sums]
 
 
 def table(found: Sequence[SourceStatus]) -> list[str]:

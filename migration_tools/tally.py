@@ -10,6 +10,7 @@ from better_auth.events import observe
 from migration_tools.planning import Line, Outcome, Plan
 
 UNKNOWN_HASH = "unknown_hash"
+KEPT_FACTORS = "kept_factors"
 
 
 @dataclass(slots=True)
@@ -60,4 +61,7 @@ def counted(plans: list[Plan]) -> Counter[str]:
     unknown = sum(plan.has_unknown_hash for plan in plans)
     if unknown:
         counts[UNKNOWN_HASH] = unknown
+    with_factors = sum(plan.has_factors for plan in plans)
+    if with_factors:
+        counts[KEPT_FACTORS] = with_factors
     return counts

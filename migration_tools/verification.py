@@ -20,6 +20,7 @@ from migration_tools.fingerprints import (
 )
 from migration_tools.models import MigrationRecord, RecordState
 from migration_tools.planning import Item
+from migration_tools.records import PassedOver
 from migration_tools.target import Entry, Known, Person, Target
 
 
@@ -94,6 +95,8 @@ def _compare(item: Item, known: Known) -> Difference:
     def difference(finding: Finding, *fields: str) -> Difference:
         return Difference(item.place, item.external_id, finding, fields)
 
+    if isinstance(item.refusal, PassedOver):
+        return difference(Finding.EQUAL)
     if item.checked is None:
         return difference(Finding.INVALID, item.refusal.reason if item.refusal else "")
     entry = known.entries.get(item.external_id)

@@ -18,10 +18,10 @@ from better_auth.crypto.identifiers import token_digest
 from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
-from migration_tools import identifiers, sealing
+from migration_tools import identifiers, keeping, sealing
 from migration_tools.fingerprints import MADE_HERE, fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
-from migration_tools.models import MigrationRecord, RecordState
+from migration_tools.models import KeptFactors, MigrationRecord, RecordState
 from migration_tools.planning import NOT_BROUGHT, STATES, Item, Outcome, Plan
 from migration_tools.policy import Policy
 from migration_tools.records import LegacyUser
@@ -64,6 +64,7 @@ class Writer:
         coming = [self._arrival(plan) for plan in plans]
         arrivals.insert(coming, at=self.at)
         self._put_into_groups(plans, coming)
+        self._keep_factors(plans, coming)
         role = auth_settings.user.default_role
         return [self._written(plan, one, role) for plan, one in zip(plans, coming, strict=True)]
 
@@ -139,6 +140,15 @@ class Writer:
                 row = get_user_model()._default_manager.get(pk=one.key)
                 row.groups.add(*(self._group(name) for name in sorted(names)))
 
+    def _keep_factors(self, plans: Sequence[Plan], coming: Sequence[Arrival]) -> None:
+        found = [
+            keeping.row_of(self.source, one.key, checked.factors)
+            for plan, one in zip(plans, coming, strict=True)
+            if (checked := _checked(plan)).factors
+        ]
+        if found:
+            bulk.insert(KeptFactors, found)
+
     def _group(self, name: str) -> Any:
         if name not in self.groups:
             self.groups[name] = Group.objects.get(name=name)
@@ -165,6 +175,7 @@ class Writer:
             "sessions": arrivals.add_sessions(person.key, _sessions(plan)),
             "password": passwords.stored_forms(record) if plan.sets_password else [],
             "entry": _entry_of(plan),
+            "factors": keeping.replace(self.source, person.key, checked.factors),
         }
         arrivals.add_accounts(person.key, lacking)
         if changes:
@@ -235,7 +246,7 @@ class Writer:
 
 def _legacy_id(plan: Plan, item: Item) -> str | None:
     """A repetition has no claim on the id: it is the first record's."""
-    if plan.reason == "duplicate-id" or plan.outcome is Outcome.INVALID:
+    if plan.reason == "duplicate-id" or item.checked is None:
         return None
     return item.external_id or None
 

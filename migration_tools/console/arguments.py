@@ -50,6 +50,12 @@ def add_source(parser: ArgumentParser) -> None:
     add("--source", metavar="S", help=f"{', '.join(BUILT_IN)}, or the dotted path of a class of your own")
     add("--name", help="what the journal calls this source (default: its kind); one for each system")
     add("--input", metavar="FILE", help="the file to read")
+    add(
+        "--also",
+        action="append",
+        metavar="NAME=FILE",
+        help="a further file of the same export, where the source has several (docs/migration/sources.md)",
+    )
     add("--dsn", help="the database to read: postgresql://…, mysql://…, sqlite:///…, an alias of DATABASES")
     add("--mapping", metavar="FILE", help="TOML or JSON: which column is what, and how users are treated")
     narrowing = parser.add_mutually_exclusive_group()

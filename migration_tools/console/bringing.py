@@ -26,7 +26,7 @@ from migration_tools.progress import Display
 from migration_tools.reports import Report, csv_path
 from migration_tools.runner import Migration, seldom_collected
 from migration_tools.sources.source import SourceFault
-from migration_tools.tally import UNKNOWN_HASH, Progress
+from migration_tools.tally import KEPT_FACTORS, UNKNOWN_HASH, Progress
 from migration_tools.target import count_users, ensure_possible
 
 LABELS = {
@@ -204,7 +204,16 @@ def _summarise(terminal: Terminal, migration: Migration, reasons: Reasons, *, wo
                 told = "of them with a hash that nobody here can read: they need a reset"
                 terminal.warn(f"{unknown:>16,}  {told}", hang=18)
         _show_reasons(terminal, reasons, outcome)
+    _show_factors(terminal, migration, would=would)
     _show_remarks(terminal, reasons)
+
+
+def _show_factors(terminal: Terminal, migration: Migration, *, would: bool) -> None:
+    count = migration.tally.counts.get(KEPT_FACTORS, 0)
+    if count:
+        verb = "would be kept" if would else "are kept"
+        told = f"have second factors or passkeys, which {verb}, encrypted, until they can be used here"
+        terminal.say(f"{count:>12,}  {told}", hang=14)
 
 
 def _show_remarks(terminal: Terminal, reasons: Reasons) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -15,7 +15,7 @@ from migration_tools.sources import BUILT_IN, find_source
 from migration_tools.sources.source import Told
 
 # A run that is resumed must be told the same of these.
-KEPT_OPTIONS = ("input", "mapping", "where", "only_emails", "limit", "on_conflict", "trust_verified")
+KEPT_OPTIONS = ("input", "also", "mapping", "where", "only_emails", "limit", "on_conflict", "trust_verified")
 
 
 def job_from(options: Mapping[str, Any]) -> Job:
@@ -24,7 +24,9 @@ def job_from(options: Mapping[str, Any]) -> Job:
         raise CommandError(f"--source is wanted: {', '.join(BUILT_IN)}, or a dotted path")
     kind = find_source(options["source"])
     file = mapping.load(options["mapping"]) if options["mapping"] else None
-    source = kind(Told(options["input"], options["dsn"], file, options["where"]))
+    source = kind(
+        Told(options["input"], options["dsn"], file, options["where"], files_in(options["also"] or []))
+    )
     name = options["name"] or kind.default_name or options["source"].rpartition(".")[2]
     if len(name) > 64:
         raise CommandError("--name: at most 64 characters")
@@ -51,6 +53,18 @@ def default_name(source: str | None) -> str | None:
     if source is None:
         return None
     return find_source(source).default_name or source.rpartition(".")[2]
+
+
+def files_in(told: Sequence[str]) -> dict[str, str]:
+    """What ``--also NAME=FILE`` names. Raises ``CommandError``."""
+    files: dict[str, str] = {}
+    for one in told:
+        name, _, path = one.partition("=")
+        if not name or not path:
+            raise CommandError(f"--also wants NAME=FILE, not {one!r}")
+        if files.setdefault(name, path) != path:
+            raise CommandError(f"--also: {name} is told twice")
+    return files
 
 
 def emails_in(path: str | None) -> frozenset[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migration_tools import journal
+from migration_tools import journal, statistics
 from migration_tools.console.exits import Exit
 from migration_tools.console.told import Terminal
 from migration_tools.statistics import SchemeAgreement, agreements, status, table
@@ -16,6 +16,8 @@ def show(terminal: Terminal, name: str | None) -> Exit:
         return Exit.DONE
     for line in table(found):
         terminal.say(line)
+    for kept in statistics.kept(name):
+        terminal.say(kept.told())
     for one in found:
         run = journal.find_open(one.source)
         if run is not None:

@@ -59,6 +59,7 @@ class Job:
         """
         if self.report:
             read = [self.options.get(name) for name in ("input", "mapping", "only_emails")]
+            read += self.source.told.also.values()
             ensure_writable(self.report, sparing=read)
             ensure_writable(table_path(self.report), sparing=read)
 

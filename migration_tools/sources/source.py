@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from better_auth.adopted_keys import AdoptedKey
+from better_auth.conf.loading import nearest
 from migration_tools.mapping import MappingFile
 from migration_tools.records import Read
 
@@ -18,12 +19,14 @@ class SourceFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the command was told of the source. ``where``: SQL that narrows it down."""
+    """What the command was told of the source. ``where``: SQL that narrows it down; ``also``: further files,
+    by what they are."""
 
     input: str | None = None
     dsn: str | None = None
     mapping: MappingFile | None = None
     where: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,23 @@ class Source(ABC):
     is_shareable: ClassVar[bool] = False
     # How records are told to belong to this source, in the journal, unless --name says otherwise.
     default_name: ClassVar[str] = ""
+    # Names of further files that it can read beside --input, each told by --also NAME=FILE.
+    files_beside: ClassVar[frozenset[str]] = frozenset()
+    # Names of what the mapping may tell of the system behind the source, in its table [parameters].
+    parameters: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, told: Told) -> None:
+        """Raises ``SourceFault`` for files and parameters that the source knows nothing of."""
         self.told = told
+        self._parameters: Mapping[str, Any] = (
+            told.mapping.source.get("parameters", {}) if told.mapping else {}
+        )
+        _ensure_known(told.also, self.files_beside, "--also", "further files")
+        _ensure_known(self._parameters, self.parameters, "[parameters]", "parameters")
+
+    def parameter(self, name: str) -> Any:
+        """What the mapping tells of the system behind the source, or None."""
+        return self._parameters.get(name)
 
     @abstractmethod
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
@@ -93,3 +110,11 @@ class Source(ABC):
         if self.told.input:
             raise SourceFault("this source reads a database: --input is for files")
         return self.told.dsn
+
+
+def _ensure_known(told: Mapping[str, Any], known: frozenset[str], option: str, what: str) -> None:
+    for name in told:
+        if name not in known:
+            names = sorted(known)
+            there = f"it has {', '.join(names)}" if names else f"it takes no {what}"
+            raise SourceFault(f"{option}: this source knows no {name!r}{nearest(name, names)}; {there}")

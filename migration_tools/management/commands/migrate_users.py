@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, transaction
 
 from better_auth.events import publish
-from migration_tools import journal
+from migration_tools import journal, statistics
 from migration_tools.committing import Stopped
 from migration_tools.console import arguments, bringing, standing, undoing, verifying
 from migration_tools.console.ending import Scripted, terminable
@@ -92,6 +92,8 @@ class Command(Scripted):
         self.stdout.write(
             f"The runs of {name} can't be undone any more ({count} of them); what was kept for that is gone."
         )
+        for one in statistics.kept(name):
+            self.stdout.write(f"This is not: {one.told()}.")
         return Exit.DONE
 
 
