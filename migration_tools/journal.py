@@ -47,7 +47,12 @@ def find_open(source: str) -> MigrationRun | None:
 
 
 def start(
-    source: str, kind: str, *, options: Mapping[str, Any], identity: Mapping[str, Any]
+    source: str,
+    kind: str,
+    *,
+    options: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    watermark: Mapping[str, Any] | None = None,
 ) -> tuple[MigrationRun, Lease]:
     """A new run, leased to this process. Raises ``RunRefused`` where one is open."""
     lease, now = Lease.of_this_process(), clock.now()
@@ -58,6 +63,7 @@ def start(
                 kind=kind,
                 options=dict(options),
                 identity=dict(identity),
+                watermark=dict(watermark or {}),
                 lease_token=lease.token,
                 lease_holder=lease.holder,
                 lease_until=now + LEASE,

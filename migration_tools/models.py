@@ -32,7 +32,8 @@ class RecordState(models.TextChoices):
 
 
 class MigrationRun(models.Model):
-    """``checkpoint`` and ``counts`` stand for exactly the batches that are committed.
+    """``checkpoint`` and ``counts`` stand for exactly the batches that are committed. ``watermark``: which
+    part of the source the run reads, and from where on the next may (``deltas``); settled when it begins.
 
     The lease says which process is at it: whoever holds ``lease_token`` may write, until ``lease_until`` or
     for as long as the process named by ``lease_holder`` lives.
@@ -44,6 +45,7 @@ class MigrationRun(models.Model):
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.RUNNING)
     options = models.JSONField(default=dict, blank=True)
     identity = models.JSONField(default=dict, blank=True)
+    watermark = models.JSONField(default=dict, blank=True)
     adopted_keys = models.JSONField(default=list, blank=True)
     checkpoint = models.TextField(blank=True, default="")
     total = models.PositiveBigIntegerField(null=True, blank=True)

@@ -17,13 +17,13 @@ from typing import Any
 from django.db import connection, transaction
 
 from better_auth import adopted_keys
-from migration_tools import journal
+from migration_tools import deltas, journal
 from migration_tools.checking import check, keys_of
 from migration_tools.committing import Pen, prepare
 from migration_tools.duplicates import Duplicates, Hashes
 from migration_tools.lanes import Baton, in_lanes
 from migration_tools.leases import Lease
-from migration_tools.models import MigrationRecord, MigrationRun, RecordState
+from migration_tools.models import MigrationRun
 from migration_tools.planning import Item, Line, Planner
 from migration_tools.policy import Policy
 from migration_tools.records import Read, Refused
@@ -89,7 +89,7 @@ class Migration:
         if position:
             tally.reach(run.done, Counter(run.counts))
         else:
-            self._forget_attempts()
+            deltas.forget_own_attempts(run)
         tally.observed_as = self.name
         journal.keep(run, lease, total=tally.total)
         self._adopt_signing_keys(run, lease)
@@ -142,12 +142,6 @@ class Migration:
             with transaction.atomic():
                 adopted = [*run.adopted_keys, *adopted_keys.adopt(keys)]
                 journal.keep(run, lease, adopted_keys=adopted)
-
-    def _forget_attempts(self) -> None:
-        """Records without an id can't be recognised: those of earlier runs give way to this one's."""
-        MigrationRecord.objects.filter(source=self.name, legacy_id=None).exclude(
-            state__in=[RecordState.MIGRATED, RecordState.ROLLED_BACK]
-        ).delete()
 
     def _look_for_duplicates(self, sign_of_life: Callable[[], None] = lambda: None) -> Duplicates:
         duplicates = Duplicates()

@@ -58,6 +58,17 @@ def add_source(parser: ArgumentParser) -> None:
     )
     add("--dsn", help="the database to read: postgresql://…, mysql://…, sqlite:///…, an alias of DATABASES")
     add("--mapping", metavar="FILE", help="TOML or JSON: which column is what, and how users are treated")
+    add(
+        "--watermark",
+        metavar="COLUMN",
+        help="when a row of a database was changed last: --resume reads only what changed since the last run",
+    )
+    add(
+        "--overlap",
+        type=positive,
+        metavar="MINUTES",
+        help="how far behind the watermark the next --resume reads again (10)",
+    )
     narrowing = parser.add_mutually_exclusive_group()
     narrowing.add_argument("--only-emails", metavar="FILE", help="only users whose address is a line of FILE")
     narrowing.add_argument("--where", metavar="SQL", help="only rows of a database for which this holds")

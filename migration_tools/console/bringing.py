@@ -11,16 +11,17 @@ from django.db import Error, InterfaceError, OperationalError, transaction
 
 from better_auth import clock
 from better_auth.events import publish
-from migration_tools import journal
+from migration_tools import deltas, journal
 from migration_tools.checking import NO_HASHER
 from migration_tools.committing import Stopped
+from migration_tools.console import beginning
 from migration_tools.console.exits import Exit
 from migration_tools.console.told import Job, Terminal, target_name
-from migration_tools.events import MigrationFinished, MigrationResumed, MigrationStarted, MigrationStopped
-from migration_tools.journal import LeaseLost, RunRefused
+from migration_tools.events import MigrationFinished, MigrationStopped
+from migration_tools.journal import LeaseLost
 from migration_tools.lanes import LaneDied
 from migration_tools.leases import Lease
-from migration_tools.models import MigrationRecord, MigrationRun, RunState
+from migration_tools.models import MigrationRecord, MigrationRun
 from migration_tools.planning import Line, Outcome
 from migration_tools.progress import Display
 from migration_tools.reports import Report, csv_path
@@ -74,7 +75,7 @@ def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
     counted = ", ".join(f"{count:,} {name}" for name, count in before.items())
     verb = "Go on bringing" if resume else "Bring"
     terminal.ensure_sure(f"{verb} users of {job.name} into {target_name()} ({counted} now)?")
-    run, lease = _resume(terminal, job) if resume else _start(job)
+    run, lease = beginning.resume(terminal, job) if resume else beginning.start(terminal, job)
     migration, report = job.migration(), _report(job)
     reasons = Reasons(report)
     if run.checkpoint and report:
@@ -88,6 +89,7 @@ def bring(terminal: Terminal, job: Job, *, resume: bool) -> Exit:
         finally:
             _close(report, job, migration, {"mode": "run", "run": run.pk})
         with transaction.atomic():
+            deltas.forget_former_attempts(run, is_whole=job.is_whole)
             journal.finish(run, lease)
             publish(MigrationFinished(details={"run": run.pk, "source": job.name, **migration.tally.counts}))
     _summarise(terminal, migration, reasons, would=False)
@@ -118,37 +120,6 @@ class Reasons:
             self.examples.setdefault(key, f"{line.place}: {line.detail}" if line.detail else line.place)
         if self._report:
             self._report.add(line)
-
-
-def _start(job: Job) -> tuple[MigrationRun, Lease]:
-    with transaction.atomic():
-        run, lease = journal.start(job.name, job.kind, options=job.options, identity=job.source.identity())
-        publish(MigrationStarted(details={"run": run.pk, "source": job.name}))
-    return run, lease
-
-
-def _resume(terminal: Terminal, job: Job) -> tuple[MigrationRun, Lease]:
-    """The open run of this source; a new one where there is none, which brings what came new or changed."""
-    run = journal.find_open(job.name)
-    if run is None:
-        return _start(job)
-    if run.state == RunState.ROLLING_BACK:
-        raise RunRefused(journal.describe(run))
-    differing = [
-        name for name in {*run.options, *job.options} if run.options.get(name) != job.options.get(name)
-    ]
-    if set(differing) - {"on_conflict", "input"}:
-        told = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(differing))
-        raise RunRefused(f"run {run.pk} was begun with another {told}: resume it with the same")
-    lease = journal.take_over(run, state=RunState.RUNNING)
-    if run.identity != dict(job.source.identity()) and run.checkpoint:
-        terminal.warn(
-            "The input has changed since: it is read from its beginning; what was brought is recognised."
-        )
-        journal.keep(run, lease, checkpoint="", done=0, counts={}, identity=dict(job.source.identity()))
-    publish(MigrationResumed(details={"run": run.pk, "source": job.name, "done": run.done}))
-    terminal.say(f"Run {run.pk} goes on behind {run.done:,} records.")
-    return run, lease
 
 
 @contextmanager

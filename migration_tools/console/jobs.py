@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -12,10 +15,15 @@ from migration_tools.console.told import Job
 from migration_tools.policy import OnConflict, policy_from
 from migration_tools.runner import Selection
 from migration_tools.sources import BUILT_IN, find_source
-from migration_tools.sources.source import Told
+from migration_tools.sources.source import Source, Told
 
 # A run that is resumed must be told the same of these.
-KEPT_OPTIONS = ("input", "also", "mapping", "where", "only_emails", "limit", "on_conflict", "trust_verified")
+KEPT_OPTIONS = (
+    *("input", "also", "mapping", "where", "only_emails", "limit", "on_conflict", "trust_verified"),
+    "watermark",
+)
+# Of transactions that were open when the last run looked, unless --overlap says otherwise.
+OVERLAP_MINUTES = 10
 
 
 def job_from(options: Mapping[str, Any]) -> Job:
@@ -24,9 +32,10 @@ def job_from(options: Mapping[str, Any]) -> Job:
         raise CommandError(f"--source is wanted: {', '.join(BUILT_IN)}, or a dotted path")
     kind = find_source(options["source"])
     file = mapping.load(options["mapping"]) if options["mapping"] else None
-    source = kind(
-        Told(options["input"], options["dsn"], file, options["where"], files_in(options["also"] or []))
-    )
+    watermark = options["watermark"] or (file.source.get("watermark") if file else None)
+    _ensure_watermark_possible(options, kind, watermark)
+    also = files_in(options["also"] or [])
+    source = kind(Told(options["input"], options["dsn"], file, options["where"], also, watermark))
     name = options["name"] or kind.default_name or options["source"].rpartition(".")[2]
     if len(name) > 64:
         raise CommandError("--name: at most 64 characters")
@@ -44,8 +53,28 @@ def job_from(options: Mapping[str, Any]) -> Job:
         jobs=options["jobs"],
         is_strict=options["strict"],
         report=options["report"],
-        options={name: options[name] for name in KEPT_OPTIONS if options[name]},
+        options={
+            name: value
+            for name in KEPT_OPTIONS
+            if (value := watermark if name == "watermark" else options[name])
+        },
+        overlap=timedelta(minutes=options["overlap"] or OVERLAP_MINUTES),
+        mapping_digest=_digest(options["mapping"]),
     )
+
+
+def _ensure_watermark_possible(options: Mapping[str, Any], kind: type[Source], watermark: str | None) -> None:
+    if watermark and not kind.has_watermark:
+        raise CommandError(
+            f"--watermark: {options['source']} is read as a whole, and what came before is recognised: "
+            "a watermark is for sources that are databases"
+        )
+    if options["overlap"] and not watermark:
+        raise CommandError("--overlap goes with --watermark, or with a watermark in the mapping, only")
+
+
+def _digest(path: str | None) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else ""
 
 
 def default_name(source: str | None) -> str | None:

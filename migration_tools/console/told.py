@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -23,7 +24,8 @@ from migration_tools.sources.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``options``: those by which a run that is resumed must be the same."""
+    """``options``: those by which a run that is resumed must be the same; ``overlap``: how far behind its
+    watermark the next run reads again; ``mapping_digest``: what stands in the mapping file."""
 
     source: Source
     name: str
@@ -35,6 +37,8 @@ class Job:
     is_strict: bool
     report: str | None
     options: Mapping[str, Any]
+    overlap: timedelta
+    mapping_digest: str = ""
 
     def migration(self) -> Migration:
         return Migration(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import orjson
@@ -19,7 +19,8 @@ from better_auth import clock
 from better_auth.adopted_keys import AdoptedKey
 from migration_tools.neutral import external_id_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacySession, LegacyUser, Read, Refused
-from migration_tools.sources.databases import Database, Selection, key_from, key_text
+from migration_tools.sources import watermarks
+from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
 
@@ -32,8 +33,10 @@ BANS = ("banned", "banReason", "banExpires", "twoFactorEnabled")
 ACCOUNT = ("accountId", "providerId", "scope", "password", "createdAt")
 ISSUER = ("issuer",)
 SESSION = ("token", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent")
-OPTIONAL = {"user": (*PLUGINS, *BANS), "account": ISSUER, "session": ("impersonatedBy",)}
+OPTIONAL = {"user": (*PLUGINS, *BANS), "account": (*ISSUER, "updatedAt"), "session": ("impersonatedBy",)}
 # Of keys from before the table named them.
+# When a row was changed last. The table of accounts has lacked it.
+WATERMARK = "updatedAt"
 ALGORITHMS = {"Ed25519": "EdDSA", "P-256": "ES256", "P-521": "ES512"}
 HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -41,6 +44,7 @@ HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 class BetterAuthDatabase(Source):
     is_trusted = True
     default_name = "better-auth"
+    has_watermark = True
 
     def __init__(self, told: Told) -> None:
         super().__init__(told)
@@ -51,17 +55,17 @@ class BetterAuthDatabase(Source):
         self._user = self._names("user", USER)
         self._account = self._names("account", ("userId", *ACCOUNT))
         self._session = self._names("session", ("userId", *SESSION))
+        self._watermarks()
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
-        names = dict(self._user)
-        selection = Selection(self.database.quote(self._table("user")), names["id"], where=self.told.where)
-        for page in self.database.pages(selection, key_from(after)):
+        selection, changed = self._selection(), self._changed()
+        for page, position_of in watermarks.pages(self.database, selection, after, self.window, changed):
             keys = [row["__key"] for row in page]
             accounts = self._related("account", self._account, keys)
             sessions = self._related("session", self._session, keys)
             for row in page:
                 key = row["__key"]
-                place, position = f"user {key}", key_text(key)
+                place, position = f"user {key}", position_of(key)
                 try:
                     user = self._user_from(row, accounts.get(key, ()), sessions.get(key, ()))
                     yield Read(place, position, user=user)
@@ -69,6 +73,9 @@ class BetterAuthDatabase(Source):
                     yield Read(place, position, refusal=refusal, external_id=str(key))
 
     def total(self) -> int:
+        changed = self._changed()
+        if self.window and changed:
+            return watermarks.count(self.database, self._selection(), self.window, changed)
         where = f" WHERE {self.database.literal(self.told.where)}" if self.told.where else ""
         table = self.database.quote(self._table("user"))
         return int(self.database.value(f"SELECT count(*) FROM {table}{where}"))  # noqa: S608
@@ -77,8 +84,49 @@ class BetterAuthDatabase(Source):
         where = self.told.where or ""
         return {"database": self.database.address, "relation": self._table("user"), "where": where}
 
+    def reached(self, overlap: timedelta) -> str | None:
+        return watermarks.reached(self.database, list(self._watermarks().values()), overlap)
+
+    def id_at(self, place: str) -> str | None:
+        return place.removeprefix("user ") if place.startswith("user ") else None
+
     def close(self) -> None:
         self.database.close()
+
+    def _selection(self) -> Selection:
+        return Selection(self.database.quote(self._table("user")), self._user["id"], where=self.told.where)
+
+    def _watermarks(self) -> dict[str, watermarks.Column]:
+        """By table: a password that changes, or a session that goes on, does not touch the user's row."""
+        wanted = self.told.watermark
+        if wanted is None:
+            return {}
+        tables = {"user": self._user, "account": self._account, "session": self._session}
+        if wanted not in (WATERMARK, self._user[WATERMARK]):
+            raise SourceFault(f"the watermark {wanted!r}: this source knows {WATERMARK} only")
+        found = {}
+        for table, names in tables.items():
+            if WATERMARK not in names:
+                raise SourceFault(f"{table} has no column {WATERMARK}: without it no watermark can be kept")
+            relation, column = self.database.quote(self._table(table)), self.database.quote(names[WATERMARK])
+            found[table] = watermarks.Column(relation, column, f"{table}.{names[WATERMARK]}", zone=UTC)
+        return found
+
+    def _changed(self) -> watermarks.Condition | None:
+        columns = self._watermarks()
+        if self.window is None or not columns:
+            return None
+        place, quote = self.database.place, self.database.quote
+        conditions = {name: watermarks.since(self.window, one, place) for name, one in columns.items()}
+        parts = [conditions["user"].sql]
+        for table, names in (("account", self._account), ("session", self._session)):
+            owner = quote(names["userId"])
+            parts.append(
+                f"{quote(self._user['id'])} IN (SELECT {owner} FROM {columns[table].relation} "  # noqa: S608
+                f"WHERE {owner} IS NOT NULL AND {conditions[table].sql})"
+            )
+        parameters = tuple(one for each in conditions.values() for one in each.parameters)
+        return watermarks.Condition(f"({' OR '.join(parts)})", parameters)
 
     def signing_keys(self) -> Sequence[AdoptedKey]:
         """Those of the ``jwt`` plugin, where it was in use."""

@@ -43,13 +43,15 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """``relation``: a table, quoted, or a query in parentheses; ``columns``: SQL by the name it comes
-    under."""
+    """``relation``: a table, quoted, or a query in parentheses; ``columns``: SQL by the name it comes under;
+    ``where``: the operator's; ``condition``: ours, with places for ``parameters``."""
 
     relation: str
     key: str
     columns: dict[str, str] | None = None
     where: str | None = None
+    condition: str | None = None
+    parameters: tuple[Any, ...] = ()
 
 
 class Database:
@@ -152,12 +154,14 @@ class Database:
         if selection.columns is not None:
             columns = ", ".join(f"{sql} AS {self.quote(name)}" for name, sql in selection.columns.items())
         conditions = [f"({self.literal(selection.where)})"] if selection.where else []
+        if selection.condition:
+            conditions.append(f"({selection.condition})")
         conditions.append(f"{key} IS NOT NULL" if after is None else f"{key} > {self.place}")
         sql = (
             f"SELECT {columns}, {key} AS {self.quote('__key')} FROM {selection.relation} "  # noqa: S608
             f"WHERE {' AND '.join(conditions)} ORDER BY {key} LIMIT {PAGE}"
         )
-        return self.rows(sql, () if after is None else (after,))
+        return self.rows(sql, (*selection.parameters, *(() if after is None else (after,))))
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> Rows:
         if self._connection is None:

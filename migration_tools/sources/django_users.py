@@ -7,7 +7,7 @@ only where the mapping says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -16,7 +16,8 @@ from django.db import connections, router
 from migration_tools.neutral import external_id_of
 from migration_tools.providers import provider_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacyUser, Read, Refused
-from migration_tools.sources.databases import Database, Selection, key_from, key_text
+from migration_tools.sources import watermarks
+from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
 
@@ -34,6 +35,7 @@ UNUSABLE = "!"
 
 class DjangoUsers(Source):
     default_name = "django"
+    has_watermark = True
 
     def __init__(self, told: Told) -> None:
         super().__init__(told)
@@ -48,24 +50,32 @@ class DjangoUsers(Source):
         missing = set(WANTED) - set(self.database.columns_of(self.relation))
         if missing:
             raise SourceFault(f"{self.table} has no column {', '.join(sorted(missing))}: use --source sql")
+        self._watermark = watermarks.column_of(
+            self.database, self.relation, told, self.table, where=told.where
+        )
         self._identities = [name for name in IDENTITIES if self.database.has_table(name)]
         self._has_addresses = self.database.has_table(ADDRESSES)
         self._groups = f"{self.table}_groups" if self.database.has_table(f"{self.table}_groups") else None
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         selection = Selection(self.relation, "id", where=self.told.where)
-        for page in self.database.pages(selection, key_from(after)):
+        changed = self._changed()
+        for page, position_of in watermarks.pages(self.database, selection, after, self.window, changed):
             keys = [row["__key"] for row in page]
             around = self._around(keys)
             for row in page:
                 key = row["__key"]
-                place, position = f"{self.table} {key}", key_text(key)
+                place, position = f"{self.table} {key}", position_of(key)
                 try:
                     yield Read(place, position, user=_user_from(row, around.get(key, {})))
                 except Refused as refusal:
                     yield Read(place, position, refusal=refusal, external_id=str(key))
 
     def total(self) -> int:
+        changed = self._changed()
+        if self.window and changed:
+            selection = Selection(self.relation, "id", where=self.told.where)
+            return watermarks.count(self.database, selection, self.window, changed)
         where = f" WHERE {self.database.literal(self.told.where)}" if self.told.where else ""
         return int(self.database.value(f"SELECT count(*) FROM {self.relation}{where}"))  # noqa: S608
 
@@ -73,8 +83,20 @@ class DjangoUsers(Source):
         where = self.told.where or ""
         return {"database": self.database.address, "relation": self.table, "where": where}
 
+    def reached(self, overlap: timedelta) -> str | None:
+        columns = [self._watermark] if self._watermark else []
+        return watermarks.reached(self.database, columns, overlap)
+
+    def id_at(self, place: str) -> str | None:
+        return place.removeprefix(f"{self.table} ") if place.startswith(f"{self.table} ") else None
+
     def close(self) -> None:
         self.database.close()
+
+    def _changed(self) -> watermarks.Condition | None:
+        if self.window is None or self._watermark is None:
+            return None
+        return watermarks.since(self.window, self._watermark, self.database.place)
 
     def _around(self, keys: Sequence[Any]) -> dict[Any, dict[str, list[Any]]]:
         """By user: identities, addresses, names of groups."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from better_auth.adopted_keys import AdoptedKey
@@ -20,13 +21,23 @@ class SourceFault(Exception):
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the command was told of the source. ``where``: SQL that narrows it down; ``also``: further files,
-    by what they are."""
+    by what they are; ``watermark``: the column that tells when a row was changed last."""
 
     input: str | None = None
     dsn: str | None = None
     mapping: MappingFile | None = None
     where: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    watermark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a source that changed since an earlier run. ``since``: a bound that ``reached`` gave;
+    ``again``: the ids of records to be read whenever they changed, because they were not brought."""
+
+    since: str
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,8 @@ class Source(ABC):
     is_trusted: ClassVar[bool] = False
     # Whether ``read`` heeds a ``share``: others' records are passed over unread, and come empty.
     is_shareable: ClassVar[bool] = False
+    # Whether it can tell by a column what changed, and heeds ``window``.
+    has_watermark: ClassVar[bool] = False
     # How records are told to belong to this source, in the journal, unless --name says otherwise.
     default_name: ClassVar[str] = ""
     # Names of further files that it can read beside --input, each told by --also NAME=FILE.
@@ -61,6 +74,8 @@ class Source(ABC):
     def __init__(self, told: Told) -> None:
         """Raises ``SourceFault`` for files and parameters that the source knows nothing of."""
         self.told = told
+        # What is to be read; None: everything.
+        self.window: Window | None = None
         self._parameters: Mapping[str, Any] = (
             told.mapping.source.get("parameters", {}) if told.mapping else {}
         )
@@ -77,6 +92,15 @@ class Source(ABC):
 
     def total(self) -> int | None:
         """How many records there are, where that is cheaper than reading them."""
+        return None
+
+    def reached(self, overlap: timedelta) -> str | None:
+        """From where on a later run is to read: the last change there is, less ``overlap`` for what is being
+        written now. Asked before anything is read. None where nothing has a time. Raises ``SourceFault``."""
+        return None
+
+    def id_at(self, place: str) -> str | None:
+        """The id by which a record is found again that was read at this place."""
         return None
 
     def identity(self) -> Mapping[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import secrets
 import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -203,3 +205,38 @@ def test_with_lanes_the_report_is_that_of_the_dry_run(tmp_path: Path) -> None:
             assert site.manage(*told).returncode == 2
     dry, real = (tmp_path / f"{name}.not-migrated.csv" for name in ("dry", "real"))
     assert real.read_text().splitlines() == dry.read_text().splitlines()
+
+
+def test_kills_between_two_runs_of_what_changed_lose_nothing(tmp_path: Path) -> None:
+    """The legacy system goes on working while its changes are brought."""
+    path, mapping = tmp_path / "legacy.sqlite3", tmp_path / "mapping.toml"
+    mapping.write_text('table = "people"\nkey = "id"\nemail = "mail"\nname = "name"\nwatermark = "changed"\n')
+    told = ["migrate_users", "--source", "sql", "--dsn", f"sqlite:///{path}", "--mapping", str(mapping)]
+    told += ["--yes", "--on-conflict", "update"]
+    users = "SELECT count(*) FROM better_auth_users WHERE name = 'Changed'"
+    with contextlib.closing(sqlite3.connect(path)) as legacy, empty_site() as site:
+
+        def run(statement: str, *values: Any) -> None:
+            with legacy:
+                legacy.execute(statement, values)
+
+        run("CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, name TEXT, changed TEXT)")
+        early, later = "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z"
+        for number in range(900):
+            address = "none" if number % 9 == 0 else f"person{number}@example.org"
+            run("INSERT INTO people VALUES (?, ?, 'Person', ?)", number, address, early)
+        assert site.manage(*told).returncode == 2
+        run("UPDATE people SET name = 'Changed', changed = ? WHERE id % 9 <> 0 AND id < 600", later)
+        run("UPDATE people SET name = 'Changed', mail = 'late' || id || '@example.org' WHERE id % 9 = 0")
+        for goal in (100, 400, 560):
+            with running(site, *told, "--resume", "--batch-size", "1") as process:
+                wait_for(lambda: site.database.value(users) >= goal, f"{goal} changes")  # noqa: B023
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            statement = "UPDATE people SET name = 'Changed', changed = ? WHERE id = ?"
+            run(statement, "2024-03-01T00:00:00Z", 601 + goal // 2)
+        assert site.manage(*told, "--resume").returncode == 0
+        assert site.manage(*told, "--resume").returncode == 0
+        changed = legacy.execute("SELECT count(*) FROM people WHERE name = 'Changed'").fetchone()[0]
+        assert site.database.value(users) == changed
+        assert site.manage(*told, "--verify").returncode == 0
