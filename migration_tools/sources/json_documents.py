@@ -31,12 +31,13 @@ CUT_SHORT = Refused("cut-short", "the file ends before its end: export it again"
 @dataclass(frozen=True, slots=True)
 class Element:
     """``raw``: the text of one object, unless ``refusal`` says why there is none; ``around``: what the
-    objects around it tell of themselves."""
+    objects around it tell of themselves; ``cells``: the columns of what stood in a table."""
 
     place: str
     raw: bytes = b""
     refusal: Refused | None = None
     around: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str | None] | None = None
 
 
 class _CutShort(Exception):

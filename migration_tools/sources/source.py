@@ -70,6 +70,8 @@ class Source(ABC):
     files_beside: ClassVar[frozenset[str]] = frozenset()
     # Names of what the mapping may tell of the system behind the source, in its table [parameters].
     parameters: ClassVar[frozenset[str]] = frozenset()
+    # Whether it knows itself what its fields mean: then a mapping says only how users are treated.
+    has_own_fields: ClassVar[bool] = False
 
     def __init__(self, told: Told) -> None:
         """Raises ``SourceFault`` for files and parameters that the source knows nothing of."""
@@ -79,6 +81,10 @@ class Source(ABC):
         self._parameters: Mapping[str, Any] = (
             told.mapping.source.get("parameters", {}) if told.mapping else {}
         )
+        if self.has_own_fields and told.mapping and told.mapping.makes_users:
+            raise SourceFault(
+                "this source knows its fields: the mapping tells it how users are treated, and no columns"
+            )
         _ensure_known(told.also, self.files_beside, "--also", "further files")
         _ensure_known(self._parameters, self.parameters, "[parameters]", "parameters")
 
