@@ -18,6 +18,7 @@ BUILT_IN = {
     "sql": "migration_tools.sources.sql_rows.SqlRows",
     "django": "migration_tools.sources.django_users.DjangoUsers",
     "better-auth": "migration_tools.sources.better_auth_database.BetterAuthDatabase",
+    "keycloak": "migration_tools.sources.keycloak.KeycloakRealm",
     "firebase": "migration_tools.sources.firebase.FirebaseExport",
 }
 ENTRY_POINTS = "django_better_auth.sources"
