@@ -66,11 +66,7 @@ class KeycloakRealm(JsonRecords):
                 created_at=row.get("createdTimestamp"),
                 disabled=row.get("enabled") is False,
                 password=credentials.password,
-                accounts=[
-                    found
-                    for one in objects_in(row.get("federatedIdentities"), "federatedIdentities")
-                    if (found := account(one.get("identityProvider"), one.get("userId")))
-                ],
+                accounts=_accounts(row),
                 roles=list(_roles(row)),
                 groups=[path.lstrip("/") for path in texts_in(row.get("groups"))],
                 metadata=_attributes(row),
@@ -81,6 +77,11 @@ class KeycloakRealm(JsonRecords):
         )
         user.warnings += credentials.warnings
         return user
+
+
+def _accounts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = objects_in(row.get("federatedIdentities"), "federatedIdentities")
+    return [one for each in found if (one := account(each.get("identityProvider"), each.get("userId")))]
 
 
 def _roles(row: Mapping[str, Any]) -> Iterator[str]:
