@@ -17,6 +17,8 @@ NAMES = {
     "microsoft.com": "microsoft",
     "azuread-oauth2": "microsoft",
     "azure": "microsoft",
+    "azure-ad": "microsoft",
+    "microsoft-entra-id": "microsoft",
     "windowslive": "microsoft",
     "oauth_microsoft": "microsoft",
     "twitter.com": "twitter",
@@ -30,6 +32,10 @@ NAMES = {
 }
 
 
+OURS = frozenset(NAMES.values())
+
+
 def provider_of(name: str) -> str:
     """Our name of a provider, or the name as it is: mappings may tell another (``providers``)."""
-    return NAMES.get(name.strip().lower(), name)
+    lower = name.strip().lower()
+    return lower if lower in OURS else NAMES.get(lower, name)

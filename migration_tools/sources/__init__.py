@@ -20,6 +20,11 @@ BUILT_IN = {
     "better-auth": "migration_tools.sources.better_auth_database.BetterAuthDatabase",
     "keycloak": "migration_tools.sources.keycloak.KeycloakRealm",
     "firebase": "migration_tools.sources.firebase.FirebaseExport",
+    "authjs": "migration_tools.sources.authjs.AuthJs",
+    "devise": "migration_tools.sources.devise.Devise",
+    "laravel": "migration_tools.sources.laravel.Laravel",
+    "wordpress": "migration_tools.sources.wordpress.WordPress",
+    "aspnet-identity": "migration_tools.sources.aspnet_identity.AspNetIdentity",
 }
 ENTRY_POINTS = "django_better_auth.sources"
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -228,6 +229,7 @@ def _postgresql(dsn: str, timeout: int | None) -> tuple[Callable[[], Any], str, 
 
     def connect() -> Any:
         connection = psycopg.connect(dsn, autocommit=True, **limits)
+        _read_infinity(connection)
         connection.execute("SET default_transaction_read_only = on")
         if timeout:
             connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{timeout}s",))
@@ -235,6 +237,20 @@ def _postgresql(dsn: str, timeout: int | None) -> tuple[Callable[[], Any], str, 
         return connection
 
     return connect, "postgresql", (psycopg.Error, OSError)
+
+
+def _read_infinity(connection: Any) -> None:
+    """A time without an end is the last one of the calendar, and one without a beginning the first."""
+    from psycopg.types.datetime import TimestamptzLoader
+
+    ends = {b"infinity": datetime.max, b"-infinity": datetime.min}
+
+    class Loader(TimestamptzLoader):
+        def load(self, data: Any) -> datetime:
+            end = ends.get(bytes(data))
+            return super().load(data) if end is None else end.replace(tzinfo=UTC)
+
+    connection.adapters.register_loader("timestamptz", Loader)
 
 
 def _ensure_readable(read: Callable[[], object], *faults: type[Exception]) -> None:

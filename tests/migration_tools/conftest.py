@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from migration_tools.lazy import calls, lookups
+from tests.migration_tools.legacy_databases import KINDS, Legacy
 from tests.migration_tools.legacy_system import SECRET, LegacySystem
 
 BCRYPT = "$2b$10$abcdefghijklmnopqrstuuGGgFFcYeueaAql8Z7U7CnCTRw4DR77W"
@@ -106,6 +107,25 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(params=sorted(KINDS))
+def legacy_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Legacy]:
+    """An empty database of each kind that answers here."""
+    with KINDS[request.param](tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Callable[[str], str]:
+    """Write a mapping file."""
+
+    def write(content: str) -> str:
+        path = tmp_path / "mapping.toml"
+        path.write_text(content)
+        return str(path)
+
+    return write
 
 
 @pytest.fixture(scope="session")

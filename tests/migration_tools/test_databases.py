@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sqlite3
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pymysql
 import pytest
 from django.contrib.auth import get_user_model
@@ -22,98 +17,17 @@ from better_auth.models import Account
 from migration_tools.models import MigrationRun
 from migration_tools.sources import databases
 from tests.migration_tools.conftest import LEGACY_PASSWORD, Migrate
+from tests.migration_tools.legacy_databases import Legacy, sqlite_database
 
 pytestmark = pytest.mark.django_db
 
-MYSQL = os.environ.get("TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/test")
 PBKDF2 = "pbkdf2_sha256$1000$saltSALT12345678aBcDeF$EAh840Nv2/L6hRC10kGy7xfOvCU5bgEbamDeDWuD5v4="
 SALTED_MD5 = "8874aff2a3e35d60321510fc58e2e2c1"
 
 
-@dataclass
-class Legacy:
-    """A database of the old system's."""
-
-    dsn: str
-    connection: Any
-
-    def run(self, *statements: str) -> None:
-        cursor = self.connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        self.connection.commit()
-
-    def fill(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        place = "?" if self.dsn.startswith("sqlite") else "%s"
-        places = ", ".join([place] * len(rows[0]))
-        self.connection.cursor().executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
-        self.connection.commit()
-
-
-@contextlib.contextmanager
-def sqlite_database(tmp_path: Path) -> Iterator[Legacy]:
-    path = tmp_path / "legacy.sqlite3"
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        yield Legacy(f"sqlite:///{path}", connection)
-
-
-@contextlib.contextmanager
-def postgresql_database(tmp_path: Path) -> Iterator[Legacy]:
-    url = os.environ.get("DATABASE_URL", "")
-    if not url.startswith("postgres"):
-        pytest.skip("DATABASE_URL is no PostgreSQL")
-    server, _, _ = url.rpartition("/")
-    name = f"legacy_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        try:
-            with psycopg.connect(f"{server}/{name}") as connection:
-                yield Legacy(f"{server}/{name}", connection)
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@contextlib.contextmanager
-def mysql_database(tmp_path: Path) -> Iterator[Legacy]:
-    name = f"legacy_{uuid.uuid4().hex[:12]}"
-    server, _, _ = MYSQL.rpartition("/")
-    host = server.rpartition("@")[2]
-    try:
-        admin = pymysql.connect(
-            host=host.partition(":")[0], port=int(host.partition(":")[2] or 3306), user="root"
-        )
-    except pymysql.MySQLError as problem:
-        pytest.skip(f"no MySQL answers: {type(problem).__name__}")
-    with contextlib.closing(admin):
-        admin.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        try:
-            yield Legacy(
-                f"{server}/{name}",
-                pymysql.connect(
-                    host=admin.host, port=admin.port, user="root", database=name, charset="utf8mb4"
-                ),
-            )
-        finally:
-            admin.cursor().execute(f"DROP DATABASE {name}")
-
-
-KINDS = {"sqlite": sqlite_database, "postgresql": postgresql_database, "mysql": mysql_database}
-
-
-@pytest.fixture(params=sorted(KINDS))
-def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Legacy]:
-    with KINDS[request.param](tmp_path) as found:
-        yield found
-
-
 @pytest.fixture
-def mapping(tmp_path: Path) -> Callable[[str], str]:
-    def write(content: str) -> str:
-        path = tmp_path / "mapping.toml"
-        path.write_text(content)
-        return str(path)
-
-    return write
+def legacy(legacy_database: Legacy) -> Legacy:
+    return legacy_database
 
 
 CUSTOMERS = """
