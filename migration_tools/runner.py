@@ -144,6 +144,7 @@ class Migration:
                 journal.keep(run, lease, adopted_keys=adopted)
 
     def _look_for_duplicates(self, sign_of_life: Callable[[], None] = lambda: None) -> Duplicates:
+        self.source.prepare()
         duplicates = Duplicates()
         expected = self.source.total() if self.selection == Selection() else self.selection.limit
 

@@ -18,6 +18,7 @@ BUILT_IN = {
     "sql": "migration_tools.sources.sql_rows.SqlRows",
     "django": "migration_tools.sources.django_users.DjangoUsers",
     "better-auth": "migration_tools.sources.better_auth_database.BetterAuthDatabase",
+    "auth0": "migration_tools.sources.auth0.Auth0Export",
     "keycloak": "migration_tools.sources.keycloak.KeycloakRealm",
     "firebase": "migration_tools.sources.firebase.FirebaseExport",
     "authjs": "migration_tools.sources.authjs.AuthJs",

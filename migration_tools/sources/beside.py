@@ -44,9 +44,16 @@ class Beside:
         rows = self._open().execute("SELECT row FROM beside WHERE key = ? ORDER BY rowid", (key,))
         return [orjson.loads(row) for (row,) in rows]
 
+    def prepare(self) -> None:
+        """Read the file, once; connections are opened afterwards, by whoever looks."""
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="migrate-users-")
+            weakref.finalize(self, _remove, self._folder, os.getpid())
+            self._fill(join(self._folder, "beside.sqlite3"))
+
     def faults(self) -> Iterator[Element]:
         """Rows that can't be read, each with its place."""
-        self._open()
+        self.prepare()
         name = basename(self._path)
         for one in self._faults:
             yield Element(f"{name}, {one.place}", refusal=one.refusal)
@@ -58,12 +65,9 @@ class Beside:
         self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="migrate-users-")
-            weakref.finalize(self, _remove, self._folder, os.getpid())
-            self._fill(join(self._folder, "beside.sqlite3"))
+        self.prepare()
         if self._connection is None or self._process != os.getpid():
-            self._connection = sqlite3.connect(join(self._folder, "beside.sqlite3"))
+            self._connection = sqlite3.connect(join(str(self._folder), "beside.sqlite3"))
             self._process = os.getpid()
         return self._connection
 

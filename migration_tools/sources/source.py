@@ -96,6 +96,10 @@ class Source(ABC):
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         """The records behind this position, all for the empty one. Raises ``SourceFault``."""
 
+    def prepare(self) -> None:  # noqa: B027, most have nothing to prepare
+        """Called before reading begins, in the process that those are forked from which read beside each
+        other. Raises ``SourceFault``."""
+
     def total(self) -> int | None:
         """How many records there are, where that is cheaper than reading them."""
         return None
