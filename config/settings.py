@@ -26,6 +26,7 @@ ALLOWED_HOSTS = environment.allowed_hosts(os.environ)
 
 INSTALLED_APPS = [
     "better_auth",
+    "organizations",
     "migration_tools",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -101,6 +102,7 @@ BETTER_AUTH: dict[str, Any] = merge(
         "SECRET": SECRET,
         "TRUSTED_ORIGINS": environment.loopback_twins(os.environ),
         "FEATURES": ["admin", "anonymous", "bearer", "jwt", "organization", "two_factor", "username"],
+        "ORGANIZATION": {"TEAMS": {"ENABLED": True}},
         "USER": {"CHANGE_EMAIL": True, "DELETE_USER": True},
         "RATE_LIMIT": {"ENABLED": IS_PRODUCTION},
         "JWT": environment.shared_jwt_secret(os.environ),

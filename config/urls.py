@@ -13,6 +13,7 @@ _base = auth_settings.base_path.strip("/")
 _proxy = auth_settings.auth_proxy.path.strip("/")
 
 urlpatterns = [
+    path(f"{_base}/", include("organizations.urls")),
     path(f"{_base}/", include("better_auth.urls")),
     re_path(rf"^(?:{_base}|{_proxy})$", refusals.not_found),
     path(f"{_proxy}/", include("better_auth.auth_proxy")),

@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from better_auth.conf.declaring import group, setting
 from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
 from better_auth.conf.migration_schema import MigrationSettings
+from better_auth.conf.organization_schema import OrganizationSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
@@ -332,6 +333,7 @@ class BetterAuthSettings:
     jwt: JwtSettings = group(JwtSettings, "Signed tokens.")
     tokens: TokenSettings = group(TokenSettings, "Access and refresh tokens.")
     introspection: IntrospectionSettings = group(IntrospectionSettings, "Introspection.")
+    organization: OrganizationSettings = group(OrganizationSettings, "Organizations.")
     auth_server: AuthServerSettings = group(AuthServerSettings, "The auth server, where it is another one.")
     resource_server: ResourceServerSettings = group(ResourceServerSettings, "A service that trusts that one.")
     migration: MigrationSettings = group(MigrationSettings, "Migration while people sign in.")

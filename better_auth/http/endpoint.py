@@ -61,7 +61,11 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An endpoint and what must hold before its rule is called."""
+    """An endpoint and what must hold before its rule is called.
+
+    ``is_offered``: whether the settings in force have it at all; where not, nobody can tell it from a path
+    that there never was.
+    """
 
     method: str
     path: str
@@ -76,6 +80,7 @@ class Operation:
     renews: bool = True
     is_hot: bool = False
     aliases: tuple[str, ...] = ()
+    is_offered: Callable[[], bool] | None = None
 
     @property
     def name(self) -> str:
@@ -150,6 +155,8 @@ def answer(operation: Operation, request: HttpRequest, path: Mapping[str, str]) 
     """Run an operation. Never raises: every failure is a reply."""
     if is_disabled(operation):
         return Reply(body="Not Found", status=404, content_type="text/plain")
+    if operation.is_offered and not operation.is_offered():
+        return not_found()
     started = time.perf_counter()
     # Endpoints act on sessions: a bearer token without one counts as none, as upstream has it.
     shown = from_request(request, renew=operation.renews, from_store=not operation.is_hot, for_session=True)

@@ -23,14 +23,18 @@ View = Callable[..., HttpResponse]
 
 def patterns(operations: Iterable[Operation]) -> list[URLPattern]:
     """URL patterns for all operations and their aliases, and 404 in the protocol's manner for all else."""
+    return [*routes(operations), nothing_else("better-auth-not-found")]
+
+
+def routes(operations: Iterable[Operation]) -> list[URLPattern]:
+    """The same without the last word, for an app whose operations stand above the core's."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
         for one in (operation.path, *operation.aliases):
             by_path.setdefault(one, {})[operation.method] = operation
-    routes = [
+    return [
         path(one.removeprefix("/"), view_of(methods), name=_name(one)) for one, methods in by_path.items()
     ]
-    return [*routes, nothing_else("better-auth-not-found")]
 
 
 def nothing_else(name: str) -> URLPattern:

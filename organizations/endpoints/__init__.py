@@ -1,0 +1,1 @@
+"""The operations below ``/organization``, a module for each kind of thing."""
