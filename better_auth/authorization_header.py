@@ -12,6 +12,12 @@ def bearer_token(header: str) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+def header_token(header: str) -> str | None:
+    """The token of ``Token <token>``, as REST framework's ``TokenAuthentication`` reads it."""
+    scheme, _, token = header.strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "token" else None
+
+
 def basic_credentials(header: str) -> tuple[str, str] | None:
     """Name and secret of ``Basic``, each percent-encoded before they are joined (RFC 6749, section 2.3.1)."""
     scheme, _, encoded = header.strip().partition(" ")

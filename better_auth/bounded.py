@@ -34,3 +34,8 @@ class Bounded(Generic[Value]):
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
+
+    def renew(self) -> None:
+        """In a forked child: whoever held the lock is not here."""
+        self._lock = threading.Lock()
+        self.clear()

@@ -24,6 +24,7 @@ from better_auth.http import cors
 from better_auth.http.client_ip import parse_proxies
 from better_auth.http.trusted_urls import origin_of
 from better_auth.http.wire import FEATURES
+from better_auth.legacy_credentials import schemes
 from better_auth.rate_limits import parse_rule
 from better_auth.storage.records import has_user_row
 
@@ -199,6 +200,7 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
         "SESSION_DELIVERIES": auth_settings.session_deliveries,
         "PASSWORD.VALIDATORS": auth_settings.password.validators,
         "MAIL.SENDER": (auth_settings.mail.sender,),
+        "DUAL_AUTH": _dotted(*(schemes.rules_of(scheme).is_revoked for scheme in schemes.NAMES)),
         "MIGRATION": _dotted(auth_settings.migration.verifier, auth_settings.migration.finder),
         "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
     }

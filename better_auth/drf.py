@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from better_auth import clock, users
-from better_auth.authentication.credentials import BearerEnded, InvalidCredentials, SessionEnded
+from better_auth.authentication.credentials import (
+    BearerEnded,
+    InvalidCredentials,
+    LegacyRefused,
+    SessionEnded,
+)
 from better_auth.authentication.pipeline import authenticate
 from better_auth.authentication.principal import Principal
 from better_auth.errors import AuthError
@@ -22,6 +27,16 @@ from better_auth.http.credentials import from_request
 if TYPE_CHECKING:
     # It imports the classes of DEFAULT_AUTHENTICATION_CLASSES, which may be ours.
     from rest_framework.views import APIView
+
+
+# A browser sends these along, whoever has made it ask.
+BY_COOKIE = (AuthMethod.SESSION, AuthMethod.LEGACY_SESSION)
+
+
+class FormerSystemUnavailable(APIException):
+    """Nobody can tell at the moment whether the credential is good."""
+
+    status_code = 503
 
 
 class BetterAuthentication(BaseAuthentication):
@@ -41,12 +56,14 @@ class BetterAuthentication(BaseAuthentication):
         except InvalidCredentials as refusal:
             if isinstance(refusal, SessionEnded) and not isinstance(refusal, BearerEnded):
                 return None
+            if isinstance(refusal, LegacyRefused):
+                raise _told(refusal) from None
             raise AuthenticationFailed("Invalid credentials.", code="UNAUTHORIZED") from None
         row = users.find_row(principal.user) if principal else None
         if principal is None or row is None:
             return None
         handover.tell(http_request, principal)
-        if principal.method is AuthMethod.SESSION:
+        if principal.method in BY_COOKIE:
             self._ensure_origin(http_request)
         return row, principal
 
@@ -58,6 +75,17 @@ class BetterAuthentication(BaseAuthentication):
             origin.ensure_origin(request)
         except AuthError as refusal:
             raise PermissionDenied(str(refusal), code=refusal.code.name if refusal.code else None) from None
+
+
+def _told(refusal: LegacyRefused) -> APIException:
+    """With the code in the answer, for the client to act by."""
+    kind = (
+        AuthenticationFailed
+        if refusal.status == AuthenticationFailed.status_code
+        else FormerSystemUnavailable
+    )
+    code = refusal.code.name if refusal.code else None
+    return kind({"detail": refusal.message, "code": code}, code=code)
 
 
 class IsSignedIn(BasePermission):

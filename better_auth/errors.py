@@ -81,6 +81,15 @@ class ErrorCode(Enum):
     INVALID_CLIENT = "Client authentication failed"
     UNSUPPORTED_GRANT_TYPE = "Grant type is not supported"
     UNSUPPORTED_TOKEN_TYPE = "Tokens of this type can't be revoked"
+    LEGACY_TOKEN_INVALID = "This credential of the former system is not valid"
+    LEGACY_TOKEN_EXPIRED = "This credential of the former system has expired"
+    LEGACY_TOKEN_REVOKED = "This credential was revoked in the former system"
+    LEGACY_TOKENS_ENDED = "Credentials of the former system are not taken any more"
+    LEGACY_USER_NOT_MIGRATED = "This user of the former system is not here yet"
+    LEGACY_USER_ROLLED_BACK = "This user was sent back to the former system"
+    LEGACY_USER_BANNED = "This user may not sign in"
+    LEGACY_USER_DELETED = "This user was deleted"
+    LEGACY_SYSTEM_UNAVAILABLE = "The former system can't be asked at the moment. Please try again."
 
 
 class AuthError(Exception):

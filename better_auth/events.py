@@ -38,6 +38,9 @@ class AuthMethod(StrEnum):
     ACCESS_TOKEN = "access_token"
     API_KEY = "api_key"
     LEGACY_JWT = "legacy_jwt"
+    LEGACY_SIMPLEJWT = "legacy_simplejwt"
+    LEGACY_AUTHTOKEN = "legacy_authtoken"
+    LEGACY_SESSION = "legacy_session"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,10 +174,14 @@ def _caller(knock: Knock, plan: Plan) -> Caller | None:
         if token:
             return Caller(token, "bearer", renews)
         is_forged = bool(bearer)
+    if plan.takes_legacy and (knock.authorization or (plan.prefers_legacy and plan.legacy_cookie in shown)):
+        return None  # Django asks the former system, too
     if plan.session_data in knock.cookie:
         return None  # a copy of the session, to be read or to be dropped
     value = shown.get(plan.session_cookie)
     token = unsign_value(value, secret=plan.secret) if value else None
+    if not token and plan.legacy_cookie and plan.legacy_cookie in shown:
+        return None
     return Caller(token or "", "session_cookie", renews, is_forged)
 
 

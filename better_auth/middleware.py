@@ -65,6 +65,7 @@ class Caller:
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.known: Any = UNKNOWN
+        self.refused: InvalidCredentials | None = None
         self.user_before: Any = getattr(request, "user", None)
         self.auser_before: Any = getattr(request, "auser", None)
 
@@ -72,6 +73,7 @@ class Caller:
         request: Any = self.request
         request.principal = SimpleLazyObject(self.principal)
         request.aprincipal = self.aprincipal
+        request.principal_refusal = self.refusal
         request.user = SimpleLazyObject(self.user)
         request.auser = self.auser
         listen(self.request, self.note)
@@ -85,10 +87,14 @@ class Caller:
         if self.known is UNKNOWN:
             try:
                 self.known = authenticate_leniently(from_request(self.request))
-            except InvalidCredentials:
-                self.known = None
+            except InvalidCredentials as refusal:
+                self.known, self.refused = None, refusal
         found: Principal | None = self.known
         return found
+
+    def refusal(self) -> InvalidCredentials | None:
+        """Why bad credentials are nobody's: ``code`` and ``message`` are what an endpoint would answer."""
+        return self.refused if self.principal() is None else None
 
     async def aprincipal(self) -> Principal | None:
         return await sync_to_async(self.principal)()

@@ -161,6 +161,12 @@ def note_sign_in(user: UserRecord, *, method: str) -> None:
         get_user_model()._default_manager.filter(pk=user.key).update(last_login=clock.now())
 
 
+def note_method(key: Any, method: str) -> None:
+    """Remember how they came last, where that is another way than before; it is no sign-in."""
+    rows = carrier_model()._default_manager.filter(pk=key)
+    rows.exclude(last_auth_method=method).update(last_auth_method=method)
+
+
 def get(user: UserRecord) -> UserRecord:
     """The user as they are now."""
     return user_record(_carriers().get(pk=user.key))

@@ -28,8 +28,6 @@ AWAITED = {
     "GOOGLE_CLIENT_ID": "sign-in with Google",
     "GOOGLE_CLIENT_SECRET": "sign-in with Google",
     "GOOGLE_REDIRECT_URI": "sign-in with Google",
-    "PREFER_BETTER_AUTH": "two auth systems side by side",
-    "ENABLE_DUAL_AUTH": "two auth systems side by side",
 }
 # A statement that a connection has seen so often is prepared.
 PREPARE_THRESHOLD = 2

@@ -12,11 +12,14 @@ class MigrationToolsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from better_auth.legacy_credentials import subjects
         from migration_tools import (
             checks,  # noqa: F401, registers them
+            journal,
             rehashes,
         )
         from migration_tools.lazy import system
 
         rehashes.connect()
         system.connect()
+        subjects.connect(journal)

@@ -14,6 +14,7 @@ from django.db.models import ProtectedError, Q, QuerySet
 
 from better_auth import clock
 from better_auth.conf.loading import nearest
+from better_auth.legacy_credentials.subjects import Standing
 from migration_tools import leases
 from migration_tools.leases import LEASE, Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState, RunState
@@ -33,6 +34,24 @@ def find_user_key(source: str, legacy_id: str) -> Any:
     """The primary key of the user that a migrated legacy id belongs to, or None. One look-up in an index."""
     rows = MigrationRecord.objects.filter(source=source, legacy_id=legacy_id, state=RecordState.MIGRATED)
     return rows.values_list("user_id", flat=True).first()
+
+
+def standing(source: str, legacy_id: str) -> Standing:
+    """What became of a legacy id, for credentials of the former system. One look-up in an index."""
+    rows = MigrationRecord.objects.filter(source=source, legacy_id=legacy_id)
+    found = rows.values_list("state", "user_id").first()
+    if found is None:
+        return Standing("not_here")
+    state, user_key = found
+    if state == RecordState.MIGRATED:
+        return Standing("gone") if user_key is None else Standing("here", user_key)
+    return Standing("rolled_back" if state == RecordState.ROLLED_BACK else "not_here")
+
+
+def find_legacy_id(source: str, user_key: Any) -> str | None:
+    """The id that this user had there, or None."""
+    rows = MigrationRecord.objects.filter(user_id=user_key, source=source, state=RecordState.MIGRATED)
+    return rows.exclude(legacy_id=None).values_list("legacy_id", flat=True).first()
 
 
 def is_migrated(source: str, legacy_id: str) -> bool:

@@ -23,6 +23,7 @@ from django.db.models import ProtectedError, RestrictedError
 from better_auth import adopted_keys, clock, passwords, users
 from better_auth.events import publish
 from better_auth.models import Account, Session, Verification
+from better_auth.storage import verified_sessions
 from migration_tools import journal, keeping, sealing
 from migration_tools.changes import changes_since
 from migration_tools.events import MigrationRolledBack
@@ -121,6 +122,7 @@ class Rollback:
         former = _former(record)
         user = users.find_by_key(record.user_id)
         if user is not None:
+            verified_sessions.forget_user(user.key)  # for whoever remembers that a legacy id is theirs
             Account.objects.filter(pk__in=former["accounts"], user_id=user.key).delete()
             Session.objects.filter(pk__in=former["sessions"], user_id=user.key).delete()
             if former["columns"]:

@@ -16,9 +16,11 @@ from hypothesis import settings as hypothesis_settings
 
 from better_auth import access_tokens, accounts, clock, passwords, signing_keys, users
 from better_auth.conf.loading import merge
+from better_auth.legacy_credentials import last_methods
 from better_auth.mail import outbox
 from better_auth.storage.local_sessions import local
 from better_auth.storage.records import UserRecord
+from better_auth.storage.written_behind import WrittenBehind
 
 # A busy machine is slow, not wrong.
 hypothesis_settings.register_profile(
@@ -161,8 +163,10 @@ def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
 def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A thread would not see what a test has not committed.
     monkeypatch.setattr(signing_keys, "behind", signing_keys.run_safely)
+    monkeypatch.setattr(WrittenBehind, "_ensure_writer", lambda behind: None)
     yield
     local.clear()
+    last_methods.forget()
     signing_keys.forget()
     access_tokens.forget()
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):

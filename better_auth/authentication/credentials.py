@@ -14,7 +14,9 @@ class Credentials:
     """``bearer``: the token of an ``Authorization: Bearer`` header; ``renew``: using the session may prolong
     it; ``read_only``: nothing is written at all, not even to tidy up a dead session; ``from_store``: what is
     remembered of a session does not serve, the database is asked; ``for_session``: only what a session stands
-    behind counts; ``any_audience``: a token need not be meant for us, the caller judges for whom it is."""
+    behind counts; ``any_audience``: a token need not be meant for us, the caller judges for whom it is;
+    ``header_token``: what an ``Authorization`` header shows after ``Token``; ``takes_legacy``: credentials of
+    the former system count, where the settings have them."""
 
     cookies: Mapping[str, str] = field(default_factory=dict)
     bearer: str | None = None
@@ -24,13 +26,15 @@ class Credentials:
     from_store: bool = False
     for_session: bool = False
     any_audience: bool = False
+    header_token: str | None = None
+    takes_legacy: bool = True
 
 
 class InvalidCredentials(Unauthorized):
     """These credentials are of my kind, and they are bad."""
 
-    def __init__(self) -> None:
-        super().__init__(ErrorCode.UNAUTHORIZED)
+    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED, message: str | None = None) -> None:
+        super().__init__(code, message)
 
 
 class InvalidBearer(InvalidCredentials):
@@ -43,3 +47,15 @@ class SessionEnded(InvalidCredentials):
 
 class BearerEnded(SessionEnded):
     """They were a bearer token: unlike a cookie that a browser sends along, meant for this very request."""
+
+
+class LegacyRefused(InvalidCredentials):
+    """A credential of the former system, which is not taken: the code says why."""
+
+    def __init__(self, code: ErrorCode, message: str | None = None, *, status: int = 401) -> None:
+        super().__init__(code, message)
+        self.status = status
+
+
+class LegacyCookieRefused(LegacyRefused, SessionEnded):
+    """It was a cookie, which a browser sends along whatever it is asking for."""

@@ -13,7 +13,13 @@ from functools import lru_cache
 from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
 
-from better_auth.authentication.credentials import Credentials, InvalidBearer, InvalidCredentials
+from better_auth.authentication import beside
+from better_auth.authentication.credentials import (
+    Credentials,
+    InvalidBearer,
+    InvalidCredentials,
+    LegacyRefused,
+)
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
 from better_auth.events import observe
@@ -23,6 +29,12 @@ Authenticator = Callable[[Credentials], Principal | None]
 
 def authenticate(credentials: Credentials) -> Principal | None:
     """Who is calling; None for nobody. Raises ``InvalidCredentials``."""
+    shown = beside.find_shown(credentials) if auth_settings.dual_auth.enabled else None
+    return beside.authenticate(credentials, shown, _ask) if shown else _ask(credentials)
+
+
+def _ask(credentials: Credentials) -> Principal | None:
+    """Our own authenticators, and the host's."""
     for authenticator in _resolve(auth_settings.authenticators):
         try:
             principal = authenticator(credentials)
@@ -39,12 +51,18 @@ def authenticate_leniently(credentials: Credentials) -> Principal | None:
     """As the protocol's own endpoints do it: a bearer with a bad signature counts as none, and a cookie may
     still speak. A bare or well signed token outdoes the cookie, also when its session is over.
 
-    Raises ``SessionEnded`` for the cookie or token of a dead session.
+    Raises ``SessionEnded`` for the cookie or token of a dead session, ``LegacyRefused`` where nothing else
+    speaks beside a credential of the former system that is not taken.
     """
     try:
         return authenticate(credentials)
     except InvalidBearer:
         return authenticate(replace(credentials, bearer=None))
+    except LegacyRefused as refusal:
+        principal = _ask(replace(credentials, bearer=None))
+        if principal is None:
+            raise refusal
+        return principal
 
 
 # Crosses to a thread once, whatever the authenticators do there.

@@ -9,6 +9,8 @@ from typing import Any
 
 from better_auth.conf import auth_settings
 from better_auth.events import AuthMethod
+from better_auth.legacy_credentials import old_claims
+from better_auth.legacy_credentials.proving import Proof
 from better_auth.storage.records import SessionRecord, UserRecord
 
 
@@ -16,7 +18,7 @@ from better_auth.storage.records import SessionRecord, UserRecord
 class Principal:
     """``session`` is None where none stands behind the credentials; ``token`` is the session's token as the
     caller presented it; ``renewed``: this request prolonged the session, so its cookie is due; ``claims``:
-    what a token says of itself, verified."""
+    what a token says of itself, verified; ``legacy``: what a credential of the former system has proven."""
 
     user: UserRecord
     session: SessionRecord | None
@@ -24,6 +26,7 @@ class Principal:
     token: str | None = None
     renewed: bool = False
     claims: Mapping[str, Any] | None = None
+    legacy: Proof | None = None
 
     def is_fresh(self, at: datetime) -> bool:
         """Signed in within ``SESSION.FRESH_AGE``; counted from the sign-in, renewals do not help."""
@@ -31,3 +34,8 @@ class Principal:
         if self.session is None:
             return False
         return age == 0 or at - self.session.created_at < timedelta(seconds=age)
+
+    def legacy_claims(self) -> Mapping[str, Any]:
+        """For code that still reads the former system's claims: those of the caller's token, or as many made
+        from the user (``DUAL_AUTH.CLAIMS``), which may ask the journal."""
+        return old_claims.claims_of(self.user, self.legacy)

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from better_auth.conf.declaring import group, setting
+from better_auth.conf.dual_schema import DualAuthSettings
 from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
 from better_auth.conf.migration_schema import MigrationSettings
 from better_auth.conf.organization_schema import OrganizationSettings
@@ -337,3 +338,4 @@ class BetterAuthSettings:
     auth_server: AuthServerSettings = group(AuthServerSettings, "The auth server, where it is another one.")
     resource_server: ResourceServerSettings = group(ResourceServerSettings, "A service that trusts that one.")
     migration: MigrationSettings = group(MigrationSettings, "Migration while people sign in.")
+    dual_auth: DualAuthSettings = group(DualAuthSettings, "Credentials of the former system, beside ours.")

@@ -19,6 +19,7 @@ from better_auth.http import cors, session_jwt
 from better_auth.http.client_ip import parse_proxies
 from better_auth.http.reply import JSON, public
 from better_auth.http.response_headers import SAFETY_HEADERS
+from better_auth.legacy_credentials.schemes import SESSIONS, is_on, rules_of
 
 WANTED = (
     "HTTP_AUTHORIZATION",
@@ -57,6 +58,7 @@ ROUTES = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``opens_sessions``: whether reads of sessions are as simple as the door takes them to be;
+    ``takes_legacy``: and so may be credentials of the former system, ``prefers_legacy``: before ours;
     ``announces_jwt``: they carry a JWT; ``grants_origins``: scripts of trusted origins may read them.
 
     ``host_header`` and ``scheme_header``: those of a proxy, as WSGI names them, or empty; ``wanted_headers``:
@@ -71,6 +73,9 @@ class Plan:
     dont_remember: str
     secret: str
     takes_bearer: bool
+    takes_legacy: bool
+    prefers_legacy: bool
+    legacy_cookie: str
     announces_jwt: bool
     grants_origins: bool
     has_limits: bool
@@ -119,6 +124,9 @@ def current_plan() -> Plan:
         dont_remember=cookie_name(DONT_REMEMBER),
         secret=auth_settings.secret,
         takes_bearer="bearer" in auth_settings.features,
+        takes_legacy=auth_settings.dual_auth.enabled,
+        prefers_legacy=auth_settings.dual_auth.enabled and not auth_settings.dual_auth.prefer_better_auth,
+        legacy_cookie=rules_of(SESSIONS).cookie_name if is_on(SESSIONS) else "",
         announces_jwt=has_jwt and auth_settings.jwt.in_header,
         grants_origins=_has_cors(),
         has_limits=auth_settings.rate_limit.is_on,

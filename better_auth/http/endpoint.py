@@ -64,7 +64,8 @@ class Operation:
     """An endpoint and what must hold before its rule is called.
 
     ``is_offered``: whether the settings in force have it at all; where not, nobody can tell it from a path
-    that there never was.
+    that there never was. ``takes_legacy``: a credential of a former system will do, too, behind which there
+    is no session of ours.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Operation:
     reads_body: bool = True
     renews: bool = True
     is_hot: bool = False
+    takes_legacy: bool = False
     aliases: tuple[str, ...] = ()
     is_offered: Callable[[], bool] | None = None
 
@@ -159,8 +161,7 @@ def answer(operation: Operation, request: HttpRequest, path: Mapping[str, str]) 
         return not_found()
     started = time.perf_counter()
     # Endpoints act on sessions: a bearer token without one counts as none, as upstream has it.
-    shown = from_request(request, renew=operation.renews, from_store=not operation.is_hot, for_session=True)
-    call = Call(operation, request, path, shown)
+    call = Call(operation, request, path, _shown(operation, request))
     try:
         _prepare(call)
         reply = operation.handler(call)
@@ -180,6 +181,16 @@ def answer(operation: Operation, request: HttpRequest, path: Mapping[str, str]) 
     reply = _deliver(call, reply)
     observe("duration", operation.name, value=time.perf_counter() - started)
     return reply
+
+
+def _shown(operation: Operation, request: HttpRequest) -> Credentials:
+    return from_request(
+        request,
+        renew=operation.renews,
+        from_store=not operation.is_hot,
+        for_session=True,
+        takes_legacy=operation.takes_legacy,
+    )
 
 
 def is_disabled(operation: Operation) -> bool:

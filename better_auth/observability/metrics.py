@@ -24,6 +24,9 @@ successes = Counter("better_auth_success", "Sign-ins.", ["method"])
 failures = Counter("better_auth_failures", "Failed sign-ins, by reason.", ["method", "reason"])
 events = Counter("better_auth_events", "Everything that the audit log knows, by type.", ["type", "success"])
 validations = Counter("better_auth_token_validations", "Credentials checked.", ["scheme", "result"])
+legacy_tokens = Counter(
+    "better_auth_legacy_tokens", "Credentials of the former system that were shown.", ["scheme", "result"]
+)
 introspections = Counter("better_auth_introspections", "Tokens that services asked about.", ["result"])
 cache_hits = Counter("better_auth_token_cache_hits", "Sessions found in a cache.")
 cache_misses = Counter("better_auth_token_cache_misses", "Sessions that no cache had.")
@@ -88,6 +91,7 @@ OBSERVED: dict[str, Counter | Histogram] = {
     "duration": duration,
     "token_validation": validations,
     "introspection": introspections,
+    "legacy_token": legacy_tokens,
     "token_cache_hit": cache_hits,
     "token_cache_miss": cache_misses,
     "migrated_users": migrated_users,

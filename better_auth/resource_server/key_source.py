@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -36,10 +36,17 @@ MAX_AGE = re.compile(r"max-age=(\d{1,9})\b")
 Waiting = Generator[Future[KeySet], KeySet, KeySet]
 
 
-class KeySource:
-    """The key set that is kept, and the fetch that is under way."""
+def fetch() -> Reply:
+    """Raises ``AuthServerUnavailable``."""
+    return auth_server().send(FETCH)
 
-    def __init__(self) -> None:
+
+class KeySource:
+    """The key set that is kept, and the fetch that is under way. ``ask`` makes it: whose keys they are is its
+    affair."""
+
+    def __init__(self, ask: Callable[[], Reply] = fetch) -> None:
+        self._ask = ask
         self._lock = threading.Lock()
         self._kept: KeySet | None = None
         self._flight: Future[KeySet] | None = None
@@ -119,7 +126,7 @@ class KeySource:
     def _make(self, flight: Future[KeySet]) -> None:
         asked_at = time.monotonic()
         try:
-            keys = self._read(auth_server().send(FETCH), asked_at=asked_at)
+            keys = self._read(self._ask(), asked_at=asked_at)
         except Exception as fault:  # whatever it is, whoever waits must hear of it
             if not isinstance(fault, AuthServerUnavailable):
                 logger.exception("the key set could not be fetched")

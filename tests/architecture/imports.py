@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     ("rules and transport", frozenset({"features", "http"})),
     ("sign_in", frozenset({"sign_in"})),
     ("authentication", frozenset({"authentication"})),
+    ("credentials of a former system", frozenset({"legacy_credentials"})),
     (
         "lifecycles",
         frozenset(

@@ -76,8 +76,6 @@ class TestAwaitedAndRefused:
             ("GOOGLE_CLIENT_ID", "sign-in with Google"),
             ("GOOGLE_CLIENT_SECRET", "sign-in with Google"),
             ("GOOGLE_REDIRECT_URI", "sign-in with Google"),
-            ("PREFER_BETTER_AUTH", "two auth systems side by side"),
-            ("ENABLE_DUAL_AUTH", "two auth systems side by side"),
         ],
     )
     def test_an_awaited_variable_is_accepted_with_a_word_and_never_shown(

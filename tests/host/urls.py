@@ -9,6 +9,7 @@ from tests.host import views
 urlpatterns = [
     path("api/auth/", include("better_auth.urls")),
     path("whoami", views.whoami),
+    path("why", views.why),
     path("whoami-async", views.whoami_async),
     path("untouched", views.untouched),
     path("untouched-async", views.untouched_async),

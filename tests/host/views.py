@@ -27,6 +27,13 @@ def whoami(request: HttpRequest) -> JsonResponse:
     return JsonResponse(described(request.principal, request.user))  # type: ignore[attr-defined]
 
 
+def why(request: HttpRequest) -> JsonResponse:
+    """Who calls, or why they are not let in."""
+    principal, refusal = request.principal, request.principal_refusal()  # type: ignore[attr-defined]
+    code = refusal.code.name if refusal else None
+    return JsonResponse({"principal": principal.user.email if principal else None, "refusal": code})
+
+
 async def whoami_async(request: HttpRequest) -> JsonResponse:
     principal, user = await request.aprincipal(), await request.auser()  # type: ignore[attr-defined]
     return JsonResponse(described(principal, user))

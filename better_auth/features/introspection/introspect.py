@@ -7,6 +7,7 @@ to know is known here too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from better_auth import access_tokens, clock
@@ -15,6 +16,7 @@ from better_auth.authentication.pipeline import authenticate
 from better_auth.authentication.principal import Principal
 from better_auth.crypto.jwt_reading import is_for
 from better_auth.events import observe
+from better_auth.legacy_credentials.schemes import SESSIONS, is_on, rules_of
 from better_auth.storage.records import SessionRecord
 
 # Nothing more is said of a token that is not good, be it unknown, over, or somebody else's.
@@ -26,13 +28,24 @@ def introspect(token: str, *, asked_by: str | None) -> Mapping[str, Any]:
     """The answer for the service with this name, or for nobody in particular. Writes nothing, and prolongs
     nothing."""
     shown = Credentials(bearer=token, renew=False, read_only=True, any_audience=True)
-    try:
-        principal = authenticate(shown)
-    except InvalidCredentials:
-        principal = None
+    principal = _find(shown) or _find_by_session_key(token, shown)
     is_active = principal is not None and _may_know(asked_by, principal)
     observe("introspection", "active" if is_active else "inactive")
     return _describe(principal) if principal and is_active else INACTIVE
+
+
+def _find(shown: Credentials) -> Principal | None:
+    try:
+        return authenticate(shown)
+    except InvalidCredentials:
+        return None
+
+
+def _find_by_session_key(token: str, shown: Credentials) -> Principal | None:
+    """The former system's sessions are known by a cookie; a service has but its value to ask about."""
+    if not is_on(SESSIONS):
+        return None
+    return _find(replace(shown, bearer=None, cookies={rules_of(SESSIONS).cookie_name: token}))
 
 
 def _may_know(name: str | None, principal: Principal) -> bool:

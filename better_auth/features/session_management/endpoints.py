@@ -12,16 +12,18 @@ from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
 from better_auth.events import SessionRevoked, SessionsRevoked, publish
 from better_auth.features.session_management.sign_out import sign_out as end_session
-from better_auth.http import cookies, session_copy, session_jwt, wire
+from better_auth.http import cookies, legacy_session, session_copy, session_jwt, wire
 from better_auth.http.endpoint import Access, Call, endpoint
 from better_auth.http.fields import Body, StrictBoolean, StrictText
 from better_auth.http.input_fields import ensure_settable_on_session
 from better_auth.http.reply import Reply
 
 
-@endpoint("GET", "/get-session", is_hot=True, aliases=("/session",))
+@endpoint("GET", "/get-session", is_hot=True, takes_legacy=True, aliases=("/session",))
 def get_session(call: Call) -> Reply:
-    """The session and its user, or null. With a valid copy in a cookie the store is not asked."""
+    """The session and its user, or null. With a valid copy in a cookie the store is not asked.
+
+    A credential of the former system is answered by what stands for its session."""
     copy = None if _flag(call, "disableCookieCache") else session_copy.read(call.credentials)
     if copy is not None:
         return _copied(call, copy)
@@ -33,7 +35,7 @@ def get_session(call: Call) -> Reply:
     elif _flag(call, "disableRefresh"):
         call.credentials = session_copy.without_renewal(call.credentials)
     reply = _session_reply(call)
-    if deferred and call.principal:
+    if deferred and call.principal and call.principal.session:
         reply.body["needsRefresh"] = sessions.is_due(call.session, clock.now())
     return reply
 
@@ -134,7 +136,7 @@ def _copied(call: Call, copy: dict[str, Any]) -> Reply:
     reply = Reply(copy)
     if session_jwt.is_announced():
         claims = session_jwt.claims_of_copy(copy["user"])
-        if claims is None and call.principal:
+        if claims is None and call.principal and call.principal.session:
             claims = session_jwt.claims_of(call.user, call.session)
         if claims is not None:
             session_jwt.announce(reply, claims)
@@ -147,7 +149,9 @@ def _session_reply(call: Call) -> Reply:
         call.credentials = replace(call.credentials, from_store=True)
     reply = Reply(None, read_at_ms=clock.epoch_ms(clock.now()))
     reply.request_cookies = call.credentials.cookies
-    if call.principal:
+    if call.principal and call.principal.legacy:
+        reply.body = legacy_session.show(call.principal)
+    elif call.principal:
         token = call.principal.token or ""
         reply.body = {
             "session": wire.session_object(call.session, token=token),
