@@ -28,6 +28,8 @@ BUILT_IN = {
     "devise": "migration_tools.sources.devise.Devise",
     "laravel": "migration_tools.sources.laravel.Laravel",
     "wordpress": "migration_tools.sources.wordpress.WordPress",
+    "kratos": "migration_tools.sources.kratos.KratosIdentities",
+    "supertokens": "migration_tools.sources.supertokens.SuperTokensUsers",
     "aspnet-identity": "migration_tools.sources.aspnet_identity.AspNetIdentity",
 }
 ENTRY_POINTS = "django_better_auth.sources"
