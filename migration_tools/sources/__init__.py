@@ -30,6 +30,7 @@ BUILT_IN = {
     "wordpress": "migration_tools.sources.wordpress.WordPress",
     "kratos": "migration_tools.sources.kratos.KratosIdentities",
     "supertokens": "migration_tools.sources.supertokens.SuperTokensUsers",
+    "ldap": "migration_tools.sources.ldap.LdapEntries",
     "aspnet-identity": "migration_tools.sources.aspnet_identity.AspNetIdentity",
 }
 ENTRY_POINTS = "django_better_auth.sources"
