@@ -81,6 +81,20 @@ def read_changes(owner: Owner, body: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def read_trusted(owner: Owner, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The declared fields among what an administrator sent, those that clients may not set, too."""
+    return {
+        field.name: None if values[field.name] is None else _checked(field, values[field.name])
+        for field in declared(owner)
+        if field.name in values
+    }
+
+
+def defaults(owner: Owner) -> dict[str, Any]:
+    """Of a new row that nobody has said more of."""
+    return {field.name: field.default for field in declared(owner) if field.default is not None}
+
+
 def show(owner: Owner, stored: Mapping[str, Any]) -> dict[str, Any]:
     """What clients see; a field that was never set is its default, or null."""
     return {field.name: stored.get(field.name, field.default) for field in declared(owner) if field.returned}

@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
-from better_auth import additional_fields, legacy
+from better_auth import additional_fields, legacy, roles
 from better_auth.authentication.cookie_names import are_secure
 from better_auth.conf import auth_settings
 from better_auth.conf.loading import nearest, walk
@@ -190,6 +190,13 @@ def check_features(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         Error(f"Unknown feature {name!r}{nearest(name, sorted(FEATURES))}", hint=hint, id="better_auth.E008")
         for name in unknown
     ]
+
+
+@register()
+def check_roles(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Of the admin API: a role that nobody knows, or that grants what nobody has declared."""
+    hint = "ADMIN.ROLES maps a role to resources, and each of those to a list of actions of ADMIN.STATEMENTS."
+    return [Error(text, hint=hint, id="better_auth.E027") for text in roles.find_mistakes()]
 
 
 @register()

@@ -56,6 +56,14 @@ class Client:
     device_accounts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something to somebody else, by the id on the wire, and from where."""
+
+    id: str
+    client: Client
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """``subject_id``: whom it happened to; ``actor_id``: who did it, where that is known."""
@@ -108,6 +116,25 @@ class UserUpdated(Event):
 
 class UserDeleted(Event):
     type = "user_deleted"
+
+
+class UserBanned(Event):
+    type = "user_banned"
+
+
+class UserUnbanned(Event):
+    type = "user_unbanned"
+
+
+class RoleChanged(Event):
+    type = "role_changed"
+
+
+class PermissionRefused(Event):
+    """Somebody signed in asked for what their roles do not grant."""
+
+    type = "permission_refused"
+    success = False
 
 
 class PasswordChanged(Event):

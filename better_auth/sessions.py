@@ -166,9 +166,12 @@ def is_due(session: SessionRecord, now: datetime) -> bool:
     return not auth_settings.session.disable_refresh and due_at(session) <= now
 
 
-def list_active(user: UserRecord) -> list[SessionRecord]:
-    """Living sessions of the user, oldest first, without those in which an administrator acts for them."""
-    rows = Session.objects.filter(user_id=user.key, expires_at__gt=clock.now(), impersonated_by__isnull=True)
+def list_active(user: UserRecord, *, with_impersonation: bool = False) -> list[SessionRecord]:
+    """Living sessions of the user, oldest first; those in which an administrator acts for them only where
+    wanted."""
+    rows = Session.objects.filter(user_id=user.key, expires_at__gt=clock.now())
+    if not with_impersonation:
+        rows = rows.filter(impersonated_by__isnull=True)
     return [session_record(row, user_id=user.id) for row in rows.order_by("created_at", "id")]
 
 
@@ -179,11 +182,15 @@ def handle_of(session: SessionRecord) -> str:
 
 def find_owned(user: UserRecord, token_or_handle: str) -> SessionRecord | None:
     """A session of this user, by its token or by its handle."""
-    named = models.Q(token_hash=token_digest(token_or_handle))
-    if token_or_handle.startswith(HANDLE_PREFIX):
-        named |= models.Q(pk=token_or_handle.removeprefix(HANDLE_PREFIX))
-    row = Session.objects.filter(named, user_id=user.key).first()
+    row = Session.objects.filter(_named(token_or_handle), user_id=user.key).first()
     return session_record(row, user_id=user.id) if row else None
+
+
+def find(token_or_handle: str) -> tuple[SessionRecord, UserRecord] | None:
+    """A session of anybody's with its user, living or not, by its token or by its handle."""
+    digests = Session.objects.filter(_named(token_or_handle)).values_list("token_hash", flat=True)
+    digest = digests.first()
+    return find_session(digest) if digest else None
 
 
 def update(session: SessionRecord, **columns: Any) -> SessionRecord | None:
@@ -220,6 +227,13 @@ def revoke_all(user: UserRecord, *, keep: SessionRecord | None = None) -> int:
 def refresh_copies(user: UserRecord) -> None:
     """The user has changed: signed copies in cookies that show the former state are void."""
     revocations.mark_user(user.id)
+
+
+def _named(token_or_handle: str) -> models.Q:
+    named = models.Q(token_hash=token_digest(token_or_handle))
+    if token_or_handle.startswith(HANDLE_PREFIX):
+        named |= models.Q(pk=token_or_handle.removeprefix(HANDLE_PREFIX))
+    return named
 
 
 def _digest_of(session_id: str) -> tuple[str, tuple[str]] | None:

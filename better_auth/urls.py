@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from better_auth.features.admin.endpoints import user_sessions as admin_sessions
+from better_auth.features.admin.endpoints import users as admin_users
 from better_auth.features.email_password import endpoints as email_password
 from better_auth.features.email_verification import endpoints as email_verification
 from better_auth.features.introspection import endpoints as introspection
@@ -14,6 +16,15 @@ from better_auth.http.endpoint import operations_in
 from better_auth.http.views import patterns
 
 operations = operations_in(
-    email_password, email_verification, introspection, jwt, profile, session_management, social, status
+    admin_sessions,
+    admin_users,
+    email_password,
+    email_verification,
+    introspection,
+    jwt,
+    profile,
+    session_management,
+    social,
+    status,
 )
 urlpatterns = patterns(operations)

@@ -101,6 +101,11 @@ def find_by_id(user_id: str) -> UserRecord | None:
     return _find("id" if has_user_row() else "public_id", user_id)
 
 
+def find_by_unique(column: str, value: str) -> UserRecord | None:
+    """By a column that no two users share: ``username`` or ``phone_number``."""
+    return _find(column, value)
+
+
 def find_remembered(user_id: str) -> UserRecord | None:
     """By the id on the wire, as of at most some seconds ago, as sessions are for reads."""
 

@@ -31,6 +31,17 @@ VALID_BODIES: dict[str, Any] = {
     "/token": {"refresh_token": "x"},
     "/introspect": {"token": "x"},
     "/revoke": {"token": "x"},
+    "/admin/create-user": {"name": "C", "email": "c@example.com"},
+    "/admin/update-user": {"userId": "x", "data": {"name": "B"}},
+    "/admin/set-role": {"userId": "x", "role": "user"},
+    "/admin/ban-user": {"userId": "x"},
+    "/admin/unban-user": {"userId": "x"},
+    "/admin/list-user-sessions": {"userId": "x"},
+    "/admin/revoke-user-session": {"sessionToken": "x"},
+    "/admin/revoke-user-sessions": {"userId": "x"},
+    "/admin/remove-user": {"userId": "x"},
+    "/admin/set-user-password": {"userId": "x", "newPassword": "long enough"},
+    "/admin/has-permission": {"permissions": {"user": ["list"]}},
 }
 
 

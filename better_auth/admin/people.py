@@ -11,18 +11,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from better_auth.events import Client
+from better_auth.events import Actor
 from better_auth.http.credentials import from_request
 from better_auth.models import UserProfile
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row, user_record
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """Who acts in the admin site, by the id on the wire, and from where."""
+class Operator(Actor):
+    """Who acts in the admin site."""
 
-    id: str
-    client: Client
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

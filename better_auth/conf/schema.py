@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 
+from better_auth.conf.admin_schema import AdminSettings
 from better_auth.conf.declaring import group, setting
 from better_auth.conf.dual_schema import DualAuthSettings
 from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
@@ -325,6 +326,7 @@ class BetterAuthSettings:
     password: PasswordSettings = group(PasswordSettings, "Passwords.")
     email_verification: EmailVerificationSettings = group(EmailVerificationSettings, "Verified addresses.")
     user: UserSettings = group(UserSettings, "Users.")
+    admin: AdminSettings = group(AdminSettings, "The admin API.")
     account: AccountSettings = group(AccountSettings, "Linked accounts.")
     rate_limit: RateLimitSettings = group(RateLimitSettings, "Limits.")
     metrics: MetricsSettings = group(MetricsSettings, "Metrics.")

@@ -63,6 +63,22 @@ def address_in(raw: str) -> str | None:
     return text.lower() if is_email(text) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What Django's own admin site goes by."""
+
+    is_staff: bool
+    is_superuser: bool
+
+
+def flags_of(key: Any) -> Flags:
+    """Of the user with this primary key; nobody has a flag that the model lacks."""
+    names = [name for name in ("is_staff", "is_superuser") if has_column(name)]
+    rows = get_user_model()._default_manager.filter(pk=key)
+    found = (rows.values(*names).first() if names else None) or {}
+    return Flags(bool(found.get("is_staff")), bool(found.get("is_superuser")))
+
+
 def holders(address: str) -> QuerySet[Any]:
     """The host's users with this normalised address, whether they have profiles or not."""
     column = email_column()

@@ -61,6 +61,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "rate_limits",
                 "reauthentication",
                 "refresh_tokens",
+                "roles",
                 "sessions",
                 "signing_keys",
                 "users",

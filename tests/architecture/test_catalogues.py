@@ -15,7 +15,7 @@ from better_auth.urls import operations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# The route index of the protocol's core and its jwt plugin (Better Auth 1.7.24).
+# The route index of the protocol's core, its jwt plugin and its admin plugin (Better Auth 1.7.24).
 PROTOCOL_ROUTES = {
     ("GET", "/ok"),
     ("GET", "/error"),
@@ -51,6 +51,19 @@ PROTOCOL_ROUTES = {
     ("GET", "/account-info"),
     ("GET", "/token"),
     ("GET", "/jwks"),
+    ("GET", "/admin/list-users"),
+    ("GET", "/admin/get-user"),
+    ("POST", "/admin/create-user"),
+    ("POST", "/admin/update-user"),
+    ("POST", "/admin/set-role"),
+    ("POST", "/admin/ban-user"),
+    ("POST", "/admin/unban-user"),
+    ("POST", "/admin/list-user-sessions"),
+    ("POST", "/admin/revoke-user-session"),
+    ("POST", "/admin/revoke-user-sessions"),
+    ("POST", "/admin/remove-user"),
+    ("POST", "/admin/set-user-password"),
+    ("POST", "/admin/has-permission"),
 }
 OUR_ROUTES = {
     ("POST", "/password-strength"),

@@ -288,6 +288,27 @@ def test_an_additional_field_that_cannot_be_used(configure: Configure, owner: st
     assert len(told("better_auth.E015")) == 1
 
 
+@pytest.mark.parametrize(
+    ("part", "told_of"),
+    [
+        ({"ROLES": {"support": {"user": ["list"]}}, "ADMIN_ROLES": []}, []),
+        ({"STATEMENTS": {"project": ["read"]}, "ROLES": {"admin": {"project": ["read"]}}}, []),
+        ({"ROLES": {"admin": {"user": ["lst"]}}}, ["ADMIN.ROLES: admin grants user:lst"]),
+        ({"ROLES": {"admin": {"project": ["read"]}}}, ["ADMIN.ROLES: admin grants project:read"]),
+        ({"ROLES": {"admin": ["user"]}}, ["ADMIN.ROLES: admin is no dictionary"]),
+        ({"ROLES": {"admin": {"user": "list"}}}, ["ADMIN.ROLES: admin is no dictionary"]),
+        ({"STATEMENTS": {"project": "read"}}, ["ADMIN.STATEMENTS: it is no dictionary"]),
+        ({"ADMIN_ROLES": ["boss"]}, ["ADMIN.ADMIN_ROLES names 'boss'"]),
+        ({"STAFF_ROLE": "clerk"}, ["ADMIN.STAFF_ROLE names 'clerk'"]),
+        ({"SUPERUSER_ROLE": "admin"}, []),
+    ],
+)
+def test_roles_that_nobody_could_have(configure: Configure, part: dict[str, Any], told_of: list[str]) -> None:
+    configure(ADMIN=part)
+    found = told("better_auth.E027")
+    assert [text for text, start in zip(found, told_of, strict=True) if not text.startswith(start)] == []
+
+
 def test_a_proxy_that_nobody_named(settings: Any, configure: Configure) -> None:
     configure(RATE_LIMIT={"ENABLED": True})
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
