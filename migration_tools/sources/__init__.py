@@ -23,6 +23,7 @@ BUILT_IN = {
     "cognito": "migration_tools.sources.cognito.CognitoUsers",
     "clerk": "migration_tools.sources.clerk.ClerkUsers",
     "workos": "migration_tools.sources.workos.WorkosUsers",
+    "supabase": "migration_tools.sources.supabase.SupabaseUsers",
     "firebase": "migration_tools.sources.firebase.FirebaseExport",
     "authjs": "migration_tools.sources.authjs.AuthJs",
     "devise": "migration_tools.sources.devise.Devise",

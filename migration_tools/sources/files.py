@@ -47,8 +47,9 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 
 def _is_encrypted(start: bytes) -> bool:
-    """Text never begins so: in UTF-8 these bytes stand behind another, or before one of their own kind."""
-    return len(start) > 1 and start[0] in PGP_PACKETS and not 0x80 <= start[1] < 0xC0
+    """Text in UTF-8 never begins so; 0xC3 may, before another byte of its character."""
+    is_letter = start[:1] == b"\xc3" and 0x80 <= (start[1:2] or b"\0")[0] < 0xC0
+    return bool(start) and start[0] in PGP_PACKETS and not is_letter
 
 
 def paths_of(told: str) -> Sequence[str]:

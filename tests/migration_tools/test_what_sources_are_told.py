@@ -106,7 +106,14 @@ def test_a_report_does_not_overwrite_a_file_that_is_read(
 
 
 @pytest.mark.parametrize(
-    "start", [b"-----BEGIN PGP MESSAGE-----\n\n", b"\x85\x01\x0c\x03", b"\xc1\x0c\x03", b"\x8c\x0d\x04"]
+    "start",
+    [
+        b"-----BEGIN PGP MESSAGE-----\n\n",
+        b"\x85\x01\x0c\x03",
+        b"\xc1\x0c\x03",
+        b"\x8c\x0d\x04",
+        b"\x84\x8c\x03",
+    ],
 )
 @pytest.mark.parametrize("source", ["jsonl", "csv"])
 def test_an_encrypted_file_is_told_from_a_broken_one(
