@@ -90,6 +90,8 @@ class ErrorCode(Enum):
     LEGACY_USER_BANNED = "This user may not sign in"
     LEGACY_USER_DELETED = "This user was deleted"
     LEGACY_SYSTEM_UNAVAILABLE = "The former system can't be asked at the moment. Please try again."
+    STEP_UP_REQUIRED = "Sign in again to go on"
+    ACCESS_DENIED = "Access denied"
 
 
 class AuthError(Exception):

@@ -181,6 +181,13 @@ class RefreshTokenRevoked(Event):
     type = "refresh_token_revoked"
 
 
+class TrustRefused(Event):
+    """Somebody who is signed in was kept from something, or would have been (``details["enforced"]``)."""
+
+    type = "trust_refused"
+    success = False
+
+
 class SigningKeyRotated(Event):
     type = "signing_key_rotated"
 

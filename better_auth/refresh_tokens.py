@@ -109,13 +109,17 @@ def find(token: str) -> RefreshGrant | None:
     return _living(CompiledSelect(RefreshToken, "selector_hash", _COLUMNS).first(selector_hash))
 
 
-def find_by_id(grant_id: str) -> RefreshGrant | None:
-    """The living family with this id, as of at most some seconds ago: access tokens name it."""
+def find_by_id(grant_id: str, *, from_store: bool = False) -> RefreshGrant | None:
+    """The living family with this id, as of at most some seconds ago, or with ``from_store`` as of now:
+    access tokens name it."""
 
     def read() -> tuple[RefreshGrant, tuple[str]] | None:
         grant = _living(CompiledSelect(RefreshToken, "id", _COLUMNS).first(grant_id))
         return (grant, (grant.session_hash,)) if grant else None
 
+    if from_store:
+        found = read()
+        return found[0] if found else None
     return _remembered.find(grant_id, read)
 
 

@@ -119,19 +119,24 @@ def resume_by_digest(
     return _renew(session, user, now)
 
 
-def find_living(token_hash: str) -> tuple[SessionRecord, UserRecord] | None:
+def find_living(token_hash: str, *, from_store: bool = False) -> tuple[SessionRecord, UserRecord] | None:
     """The session with this digest if it is neither over nor its user shut out, as for reads; it counts as
-    used."""
+    used. With ``from_store`` the database is asked."""
+    if from_store:
+        resumed = resume_by_digest(token_hash, renew=False, read_only=True, from_store=True)
+        return (resumed.session, resumed.user) if resumed else None
     found, now = verified_sessions.find(token_hash), clock.now()
     if found is None or not is_steady(found.session, found.user, now, renew=False):
         return None
     return (found.session, found.user) if use(found.session, now) else None
 
 
-def find_living_by_id(session_id: str) -> tuple[SessionRecord, UserRecord] | None:
-    """The same by the id of its row, which tokens carry as ``sid``."""
+def find_living_by_id(
+    session_id: str, *, from_store: bool = False
+) -> tuple[SessionRecord, UserRecord] | None:
+    """The same by the id of its row, which tokens carry as ``sid``: a row's digest never changes."""
     token_hash = _digests.find(session_id, lambda: _digest_of(session_id))
-    return find_living(token_hash) if token_hash else None
+    return find_living(token_hash, from_store=from_store) if token_hash else None
 
 
 def is_steady(session: SessionRecord, user: UserRecord, now: datetime, *, renew: bool = True) -> bool:

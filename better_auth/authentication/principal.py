@@ -18,7 +18,9 @@ from better_auth.storage.records import SessionRecord, UserRecord
 class Principal:
     """``session`` is None where none stands behind the credentials; ``token`` is the session's token as the
     caller presented it; ``renewed``: this request prolonged the session, so its cookie is due; ``claims``:
-    what a token says of itself, verified; ``legacy``: what a credential of the former system has proven."""
+    what a token says of itself, verified; ``legacy``: what a credential of the former system has proven;
+    ``factors``: what was shown beside what the session began with (``password``, ``second_factor``,
+    ``passkey``)."""
 
     user: UserRecord
     session: SessionRecord | None
@@ -27,6 +29,7 @@ class Principal:
     renewed: bool = False
     claims: Mapping[str, Any] | None = None
     legacy: Proof | None = None
+    factors: tuple[str, ...] = ()
 
     def is_fresh(self, at: datetime) -> bool:
         """Signed in within ``SESSION.FRESH_AGE``; counted from the sign-in, renewals do not help."""

@@ -121,7 +121,7 @@ def describe_type(annotation: Any) -> str:
     if get_origin(annotation) is typing.Literal:
         return " or ".join(repr(choice) for choice in get_args(annotation))
     if get_origin(annotation) is tuple:
-        return "a list of strings"
+        return "a list of strings" if get_args(annotation)[0] is str else "a list of dictionaries"
     if get_origin(annotation) is Mapping:
         return "a dictionary"
     if isinstance(annotation, types.UnionType):
@@ -162,7 +162,8 @@ def _checked(value: Any, annotation: Any, at_least: int | None) -> Any:
     if get_origin(annotation) is typing.Literal:
         right = value in get_args(annotation)
     elif get_origin(annotation) is tuple:
-        right = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        member = str if get_args(annotation)[0] is str else Mapping
+        right = isinstance(value, list | tuple) and all(isinstance(one, member) for one in value)
         value = tuple(value) if right else value
     elif get_origin(annotation) is Mapping:
         right = isinstance(value, Mapping)

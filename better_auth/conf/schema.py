@@ -21,6 +21,7 @@ from better_auth.conf.organization_schema import OrganizationSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
+from better_auth.conf.trust_schema import ZeroTrustSettings
 
 DEFAULT_AUTHENTICATORS = (
     "better_auth.authentication.authenticators.jwt.authenticate",
@@ -329,6 +330,7 @@ class BetterAuthSettings:
     admin: AdminSettings = group(AdminSettings, "The admin API.")
     account: AccountSettings = group(AccountSettings, "Linked accounts.")
     rate_limit: RateLimitSettings = group(RateLimitSettings, "Limits.")
+    zero_trust: ZeroTrustSettings = group(ZeroTrustSettings, "Zero trust.")
     metrics: MetricsSettings = group(MetricsSettings, "Metrics.")
     hooks: HookSettings = group(HookSettings, "The host's own code.")
     audit: AuditSettings = group(AuditSettings, "The audit log.")

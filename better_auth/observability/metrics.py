@@ -36,6 +36,7 @@ legacy_duration = Histogram("better_auth_legacy_duration_seconds", "Time that it
 shadow_comparisons = Counter(
     "better_auth_shadow_comparisons", "Our check beside the legacy system's.", ["scheme", "result"]
 )
+trust_verdicts = Counter("better_auth_trust_verdicts", "Zero trust's verdicts.", ["decision", "reason"])
 duration = Histogram("better_auth_duration_seconds", "Time to answer, by operation.", ["operation"])
 
 COUNT_SECONDS = 15
@@ -98,6 +99,7 @@ OBSERVED: dict[str, Counter | Histogram] = {
     "legacy_call": legacy_calls,
     "legacy_duration": legacy_duration,
     "shadow_comparison": shadow_comparisons,
+    "trust_verdict": trust_verdicts,
 }
 
 

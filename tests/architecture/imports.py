@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "urls",
                 "websocket",
                 "well_known",
+                "zero_trust",
             }
         ),
     ),
@@ -106,6 +107,7 @@ SIDEWAYS = {
     ("reauthentication", "rate_limits"): "guesses count against the account",
     ("conf", "crypto"): "without a secret of its own, one is derived from Django's",
     ("apps", "checks"): "importing the checks registers them",
+    ("apps", "zero_trust"): "the same, of its policies",
 }
 # Its users may have no Django; what it needs of the server it asks over the network.
 STANDS_ALONE = "client"

@@ -17,8 +17,9 @@ from better_auth.models import Session
 from migration_tools.models import MigrationRecord, MigrationRun
 from migration_tools.sources import databases, watermarks
 from tests.migration_tools.conftest import Migrate, Result, person
+from tests.migration_tools.legacy_databases import KINDS, Legacy
 from tests.migration_tools.test_better_auth_database import STORED, Original, original
-from tests.migration_tools.test_databases import AUTH_USER, KINDS, PBKDF2, Legacy
+from tests.migration_tools.test_databases import AUTH_USER, PBKDF2
 
 __all__ = ["original"]
 pytestmark = pytest.mark.django_db

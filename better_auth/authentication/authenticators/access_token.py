@@ -22,8 +22,8 @@ def authenticate(credentials: Credentials) -> Principal | None:
         raise InvalidBearer from None
     if token is None:
         return None
-    grant = refresh_tokens.find_by_id(token.grant_id)
-    found = sessions.find_living(grant.session_hash) if grant else None
+    grant = refresh_tokens.find_by_id(token.grant_id, from_store=credentials.from_store)
+    found = sessions.find_living(grant.session_hash, from_store=credentials.from_store) if grant else None
     if found is None:
         raise InvalidBearer
     session, user = found

@@ -28,17 +28,19 @@ def authenticate(credentials: Credentials) -> Principal | None:
         return None
     if not credentials.any_audience and not is_for(claims, access_tokens.audience()):
         raise InvalidBearer
-    user = find_owner(claims)
+    user = find_owner(claims, from_store=credentials.from_store)
     if user is None:
         raise InvalidBearer
     return Principal(user, None, AuthMethod.JWT, claims=claims)
 
 
-def find_owner(claims: Claims) -> UserRecord | None:
-    """Whom verified claims are about, unless they are shut out, or the session that is named is over."""
+def find_owner(claims: Claims, *, from_store: bool = False) -> UserRecord | None:
+    """Whom verified claims are about, unless they are shut out, or the session that is named is over; as of
+    at most some seconds ago, or with ``from_store`` as of now."""
     session_id = claims.get("sid")
     if session_id is None:
-        user = users.find_remembered(claims["sub"])
+        find = users.find_by_id if from_store else users.find_remembered
+        user = find(claims["sub"])
         return None if user is None or user.is_shut_out(clock.now()) else user
-    found = sessions.find_living_by_id(str(session_id))
+    found = sessions.find_living_by_id(str(session_id), from_store=from_store)
     return found[1] if found and found[1].id == claims["sub"] else None
