@@ -44,6 +44,19 @@ class Id(StrictText):
         super().__init__(required=required, null=null, max_length=LONGEST_ID)
 
 
+class RoleName(StrictText):
+    """Commas would make it two."""
+
+    def __init__(self, *, required: bool = True) -> None:
+        super().__init__(required=required, min_length=1, max_length=LONGEST_ROLE, printable=True)
+
+    def to_internal_value(self, value: Any) -> str:
+        text = super().to_internal_value(value)
+        if "," in text or text != text.strip():
+            raise serializers.ValidationError("Invalid input: commas and outer spaces are not allowed")
+        return text
+
+
 class Metadata(StrictObject):
     """An object that fits into the column as text."""
 

@@ -48,9 +48,12 @@ def may(member: Member, wanted: Permissions, *, creator_may_all: bool = False) -
     """Whether one of the member's roles grants all of ``wanted``; roles are not pooled."""
     if creator_may_all and access_control.is_creator_role(member.role):
         return True
-    names = access_control.split_roles(member.role)
-    roles = grants_of(member.organization_id, names).values()
-    return any(access_control.grants_all(grants, wanted) for grants in roles)
+    return any(access_control.grants_all(grants, wanted) for grants in roles_of(member))
+
+
+def roles_of(member: Member) -> list[Grants]:
+    """What each of the member's roles grants."""
+    return list(grants_of(member.organization_id, access_control.split_roles(member.role)).values())
 
 
 def unknown_roles(organization_id: str, names: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from better_auth.crypto import wire_json
 from better_auth.errors import BadRequest, Forbidden, NotFound
 from better_auth.events import Client, publish
 from better_auth.storage.records import SessionRecord, UserRecord
-from organizations import active, membership
+from organizations import active, current, membership
 from organizations.errors import Code, Denial
 from organizations.events import OrganizationCreated, OrganizationDeleted, OrganizationUpdated
 from organizations.models import Member, Organization, Team, TeamMember
@@ -90,6 +90,7 @@ def update_organization(
             setattr(row, column, value)
         if columns:
             _save(row, list(columns))
+            current.forget_organization(row.id)
             details = {"organization": row.id, "fields": sorted(columns)}
             publish(OrganizationUpdated(client=client, subject_id=user.id, details=details))
     return row
@@ -110,6 +111,7 @@ def delete_organization(
             raise BadRequest()
         active.leave(session, user, row.id)
         Organization.objects.filter(pk=row.pk).delete()
+        current.forget_organization(row.id)
         publish(
             OrganizationDeleted(
                 client=client, subject_id=user.id, details={"organization": row.id, "name": row.name[:200]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from better_auth.http.endpoint import operations_in
 from better_auth.http.views import routes
-from organizations.endpoints import invitations, members, organization, teams
+from organizations.endpoints import invitations, members, organization, roles, teams
 
-operations = operations_in(organization, members, invitations, teams)
+operations = operations_in(organization, members, invitations, teams, roles)
 urlpatterns = routes(operations)

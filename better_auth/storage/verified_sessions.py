@@ -79,6 +79,12 @@ def forget_user(key: Any) -> None:
     _on_commit(lambda: _announce([], user_key=key))
 
 
+def forget_named(name: str) -> None:
+    """What is kept under a name of its own (``remembered``) has changed: void here now, and from the commit
+    on everywhere, as a session is. The name must be no token's digest."""
+    forget_session(name)
+
+
 def connect() -> None:
     """Hear of rows that are saved or deleted by whoever."""
     for model in apps.get_models():
