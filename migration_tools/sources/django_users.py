@@ -1,7 +1,7 @@
 """``django``: a table of the shape of ``auth_user``, in this or another database, with what hangs on it.
 
-Identities of allauth and of social-auth become accounts. Staff, superusers and groups are read, and count
-only where the mapping says so.
+Identities of allauth and of social-auth become accounts; factors of django-otp and of allauth are kept.
+Staff, superusers and groups are read, and count only where the mapping says so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from migration_tools.providers import provider_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacyUser, Read, Refused
 from migration_tools.sources import watermarks
 from migration_tools.sources.databases import Database, Selection
+from migration_tools.sources.django_factors import DjangoFactors
 from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
 
@@ -55,6 +56,7 @@ class DjangoUsers(Source):
         )
         self._identities = [name for name in IDENTITIES if self.database.has_table(name)]
         self._has_addresses = self.database.has_table(ADDRESSES)
+        self._factors = DjangoFactors(self.database)
         self._groups = f"{self.table}_groups" if self.database.has_table(f"{self.table}_groups") else None
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
@@ -62,12 +64,14 @@ class DjangoUsers(Source):
         changed = self._changed()
         for page, position_of in watermarks.pages(self.database, selection, after, self.window, changed):
             keys = [row["__key"] for row in page]
-            around = self._around(keys)
+            around, factors = self._around(keys), self._factors.of(keys)
             for row in page:
                 key = row["__key"]
                 place, position = f"{self.table} {key}", position_of(key)
                 try:
-                    yield Read(place, position, user=_user_from(row, around.get(key, {})))
+                    yield Read(
+                        place, position, user=_user_from(row, around.get(key, {}), factors.get(key, {}))
+                    )
                 except Refused as refusal:
                     yield Read(place, position, refusal=refusal, external_id=str(key))
 
@@ -122,7 +126,9 @@ class DjangoUsers(Source):
         return {key: sorted(names[one["group_id"]] for one in found) for key, found in links.items()}
 
 
-def _user_from(row: Mapping[str, Any], around: Mapping[str, list[Any]]) -> LegacyUser:
+def _user_from(
+    row: Mapping[str, Any], around: Mapping[str, list[Any]], factors: Mapping[str, list[Any]]
+) -> LegacyUser:
     email = text_of(row.get("email"), "email") or None
     username = text_of(row.get("username"), "username") or ""
     first, last = (text_of(row.get(name), name) or "" for name in ("first_name", "last_name"))
@@ -147,7 +153,7 @@ def _user_from(row: Mapping[str, Any], around: Mapping[str, list[Any]]) -> Legac
         groups=tuple(around.get("groups", ())),
         is_staff=truth_of(row.get("is_staff"), "is_staff"),
         is_superuser=truth_of(row.get("is_superuser"), "is_superuser"),
-        extra={"first_name": first, "last_name": last, "username": username},
+        extra={"first_name": first, "last_name": last, "username": username, **factors},
     )
     _read_password(user, text_of(row["password"], "password") or "")
     return user

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 
 from better_auth import passwords, users
 from better_auth.models import Account
+from migration_tools import keeping
 from migration_tools.models import MigrationRun
 from migration_tools.sources import databases
 from tests.migration_tools.conftest import LEGACY_PASSWORD, Migrate
@@ -203,6 +204,44 @@ def test_a_django_site_comes_over(django_site: Legacy, migrate: Migrate) -> None
     assert gone is not None
     assert (gone.banned, gone.ban_reason) == (True, "migrated:inactive")
     assert result.report["warnings"] == {"blank-password": 1}
+
+
+def test_second_factors_of_a_django_site_are_kept(django_site: Legacy, migrate: Migrate) -> None:
+    quoted = "`key`" if django_site.dsn.startswith("mysql") else '"key"'
+    django_site.run(
+        "CREATE TABLE otp_totp_totpdevice (id INTEGER PRIMARY KEY, user_id INTEGER, confirmed BOOLEAN, "
+        f"{quoted} VARCHAR(80), step INTEGER, t0 INTEGER, digits INTEGER)",
+        "CREATE TABLE otp_static_staticdevice (id INTEGER PRIMARY KEY, user_id INTEGER, confirmed BOOLEAN)",
+        "CREATE TABLE otp_static_statictoken (id INTEGER PRIMARY KEY, device_id INTEGER, token VARCHAR(16))",
+        "CREATE TABLE mfa_authenticator "
+        "(id INTEGER PRIMARY KEY, user_id INTEGER, type VARCHAR(20), data TEXT)",
+    )
+    secret = "48656c6c6f21deadbeef"
+    devices = [
+        (1, 1, True, secret, 30, 0, 6),
+        (2, 1, False, secret, 30, 0, 6),
+        (3, 8, True, "not hexadecimal", 30, 0, 6),
+    ]
+    django_site.fill("otp_totp_totpdevice", devices)
+    django_site.fill("otp_static_staticdevice", [(7, 1, True)])
+    django_site.fill("otp_static_statictoken", [(1, 7, "abcd2345"), (2, 7, "efgh2345")])
+    authenticators = [
+        (1, 2, "totp", '{"secret": "JBSWY3DPEHPK3PXP"}'),
+        (2, 2, "recovery_codes", '{"migrated_codes": ["one"]}'),
+        (3, 2, "webauthn", '{"name": "key", "credential": {"id": "AQID"}}'),
+        (4, 3, "totp", "no JSON"),
+    ]
+    django_site.fill("mfa_authenticator", authenticators)
+    result = migrate("--source", "django", "--dsn", django_site.dsn)
+    assert "2  have second factors or passkeys" in result.output
+    assert result.report["warnings"]["factor-unreadable"] == 2
+    totp = {"secret_base32": "JBSWY3DPEHPK3PXP", "digits": 6, "period": 30, "algorithm": "SHA1"}
+    mara, social = users.find_by_email("mara.ek@example.org"), users.find_by_email("social@example.org")
+    assert mara is not None
+    assert social is not None
+    kept = keeping.kept_factors("django", [mara.key, social.key])
+    assert kept[mara.key] == {"totp": [totp], "recovery_codes": ["abcd2345", "efgh2345"], "passkeys": []}
+    assert (kept[social.key]["totp"], kept[social.key]["passkeys"][0]["name"]) == ([totp], "key")
 
 
 def test_power_comes_only_where_the_mapping_says_so(
