@@ -70,6 +70,7 @@ class Knock:
     remote_addr: str
     forwarded_for: str | None
     origin: str = ""
+    api_key: str = ""
     is_counted: bool = False
     wants_to_wait: bool = False
 
@@ -124,6 +125,8 @@ def answer(knock: Knock, *, may_wait: bool) -> Ready | None:
     route = plan.routes.get(knock.path)
     if route is None or knock.method != "GET" or knock.query or not plan.is_open:
         return None
+    if knock.api_key and plan.takes_api_keys:
+        return None  # each call is a use of the key, and counts
     if (plan.wants_https and not knock.is_https) or not is_expected_host(knock.host):
         return None
     try:
@@ -353,6 +356,7 @@ def _knock_of_environ(environ: Environ) -> Knock:
         get("REMOTE_ADDR", ""),
         get("HTTP_X_FORWARDED_FOR"),
         get("HTTP_ORIGIN", ""),
+        next(filter(None, map(get, plan.key_headers)), ""),
     )
 
 
@@ -380,6 +384,7 @@ def _knock_of_scope(scope: Any) -> Knock:
         client[0] if client else "",
         get("HTTP_X_FORWARDED_FOR"),
         get("HTTP_ORIGIN", ""),
+        next(filter(None, map(get, plan.key_headers)), ""),
     )
 
 

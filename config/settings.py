@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from better_auth.conf import merge
+from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
 from better_auth.crypto.legacy_hashes import HASHERS
 from config import environment
 from config.environment import ROOT
@@ -27,6 +28,7 @@ ALLOWED_HOSTS = environment.allowed_hosts(os.environ)
 INSTALLED_APPS = [
     "better_auth",
     "organizations",
+    "apikeys",
     "migration_tools",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -106,6 +108,8 @@ BETTER_AUTH: dict[str, Any] = merge(
         "USER": {"CHANGE_EMAIL": True, "DELETE_USER": True},
         "RATE_LIMIT": {"ENABLED": IS_PRODUCTION},
         "JWT": environment.shared_jwt_secret(os.environ),
+        "API_KEYS": {"ENABLE_SESSION": True},
+        "AUTHENTICATORS": ["apikeys.authenticator.authenticate", *DEFAULT_AUTHENTICATORS],
     },
     environment.declared_settings(os.environ),
 )

@@ -14,7 +14,8 @@ _proxy = auth_settings.auth_proxy.path.strip("/")
 
 urlpatterns = [
     path(f"{_base}/", include("organizations.urls")),
-    path(f"{_base}/", include("better_auth.urls")),
+    path(f"{_base}/", include("apikeys.urls")),
+    path(f"{_base}/", include("better_auth.urls")),  # last of these: it takes all that is below the path
     re_path(rf"^(?:{_base}|{_proxy})$", refusals.not_found),
     path(f"{_proxy}/", include("better_auth.auth_proxy")),
     path("", include("better_auth.well_known")),

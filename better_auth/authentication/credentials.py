@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from better_auth.errors import ErrorCode, Unauthorized
 from better_auth.events import Client
@@ -11,21 +12,25 @@ from better_auth.events import Client
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """``bearer``: the token of an ``Authorization: Bearer`` header; ``renew``: using the session may prolong
-    it; ``read_only``: nothing is written at all, not even to tidy up a dead session; ``from_store``: what is
-    remembered of a session does not serve, the database is asked; ``for_session``: only what a session stands
-    behind counts; ``any_audience``: a token need not be meant for us, the caller judges for whom it is;
-    ``header_token``: what an ``Authorization`` header shows after ``Token``; ``takes_legacy``: credentials of
-    the former system count, where the settings have them."""
+    """``bearer``: the token of an ``Authorization: Bearer`` header; ``api_key``: of a header for API keys;
+    ``renew``: using the session may prolong it; ``read_only``: nothing is written at all, not even to tidy up
+    a dead session, but that a use of an API key counts; ``from_store``: what is remembered of a session does
+    not serve, the database is asked; ``for_session``: only what a session stands behind counts;
+    ``any_audience``: a token need not be meant for us, the caller judges for whom it is; ``any_kind``: the
+    bearer token may be of a kind that is shown in another header otherwise; ``header_token``: what an
+    ``Authorization`` header shows after ``Token``; ``takes_legacy``: credentials of the former system count,
+    where the settings have them."""
 
     cookies: Mapping[str, str] = field(default_factory=dict)
     bearer: str | None = None
+    api_key: str | None = None
     client: Client = field(default_factory=Client)
     renew: bool = True
     read_only: bool = False
     from_store: bool = False
     for_session: bool = False
     any_audience: bool = False
+    any_kind: bool = False
     header_token: str | None = None
     takes_legacy: bool = True
 
@@ -33,7 +38,7 @@ class Credentials:
 class InvalidCredentials(Unauthorized):
     """These credentials are of my kind, and they are bad."""
 
-    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED, message: str | None = None) -> None:
+    def __init__(self, code: Enum = ErrorCode.UNAUTHORIZED, message: str | None = None) -> None:
         super().__init__(code, message)
 
 

@@ -29,7 +29,8 @@ Authenticator = Callable[[Credentials], Principal | None]
 
 def authenticate(credentials: Credentials) -> Principal | None:
     """Who is calling; None for nobody. Raises ``InvalidCredentials``."""
-    shown = beside.find_shown(credentials) if auth_settings.dual_auth.enabled else None
+    is_asked = auth_settings.dual_auth.enabled and not credentials.api_key
+    shown = beside.find_shown(credentials) if is_asked else None
     return beside.authenticate(credentials, shown, _ask) if shown else _ask(credentials)
 
 

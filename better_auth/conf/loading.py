@@ -6,12 +6,13 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from better_auth.conf.schema import BetterAuthSettings
 
 Problem = str
+Part = typing.TypeVar("Part")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 
@@ -69,6 +70,22 @@ def load(declared: Mapping[str, Any]) -> BetterAuthSettings:
     if problems:
         raise InvalidSettings(problems)
     return typing.cast(BetterAuthSettings, loaded)
+
+
+def load_part(
+    schema: type[Part], declared: Any, path: tuple[str, ...], *, refused: Collection[str] = ()
+) -> Part:
+    """One group of settings that stands below ``path``, without the keys that are ``refused`` there.
+
+    Raises ``InvalidSettings``.
+    """
+    problems: list[Problem] = []
+    loaded = _build(schema, declared, path, problems)
+    given = declared if isinstance(declared, Mapping) else {}
+    problems += [f"{_name((*path, key))}: not to be set here" for key in given if key in refused]
+    if problems:
+        raise InvalidSettings(problems)
+    return typing.cast(Part, loaded)
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from better_auth.conf.admin_schema import AdminSettings
+from better_auth.conf.api_key_schema import ApiKeySettings
 from better_auth.conf.declaring import group, setting
 from better_auth.conf.dual_schema import DualAuthSettings
 from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
@@ -337,6 +338,7 @@ class BetterAuthSettings:
     mail: MailSettings = group(MailSettings, "Mail.")
     jwt: JwtSettings = group(JwtSettings, "Signed tokens.")
     tokens: TokenSettings = group(TokenSettings, "Access and refresh tokens.")
+    api_keys: ApiKeySettings = group(ApiKeySettings, "API keys, where the app ``apikeys`` is installed.")
     introspection: IntrospectionSettings = group(IntrospectionSettings, "Introspection.")
     organization: OrganizationSettings = group(OrganizationSettings, "Organizations.")
     auth_server: AuthServerSettings = group(AuthServerSettings, "The auth server, where it is another one.")

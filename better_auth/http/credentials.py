@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from better_auth.authentication.credentials import Credentials
 from better_auth.authorization_header import basic_credentials, bearer_token, header_token
+from better_auth.conf import auth_settings
 from better_auth.events import Client
 from better_auth.http import cookies, known_devices
 from better_auth.http.request_headers import client_address, cookie_header
@@ -29,6 +30,7 @@ def from_request(
     return Credentials(
         cookies=jar,
         bearer=bearer_token(authorization),
+        api_key=_api_key(request, for_session=for_session),
         client=client_of(request, jar),
         renew=renew,
         from_store=from_store,
@@ -36,6 +38,20 @@ def from_request(
         header_token=header_token(authorization) if authorization else None,
         takes_legacy=takes_legacy,
     )
+
+
+def api_key_header(name: str) -> str:
+    """A header for API keys, as WSGI names it."""
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
+def _api_key(request: HttpRequest, *, for_session: bool) -> str | None:
+    """Of the first header for API keys that is there; None where keys are no sessions and one is wanted."""
+    rules = auth_settings.api_keys
+    if for_session and not rules.opens_sessions:
+        return None
+    shown = (request.META.get(api_key_header(name)) for name in rules.headers)
+    return next(filter(None, shown), None)
 
 
 def client_of(request: HttpRequest, jar: Mapping[str, str]) -> Client:

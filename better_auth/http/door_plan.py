@@ -11,12 +11,14 @@ import orjson
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.http.request import split_domain_port, validate_host
+from django.utils.module_loading import import_string
 
 from better_auth.authentication.cookie_names import DONT_REMEMBER, SESSION_DATA, SESSION_TOKEN, cookie_name
 from better_auth.conf import auth_settings
 from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
 from better_auth.http import cors, session_jwt
 from better_auth.http.client_ip import parse_proxies
+from better_auth.http.credentials import api_key_header
 from better_auth.http.reply import JSON, public
 from better_auth.http.response_headers import SAFETY_HEADERS
 from better_auth.legacy_credentials.schemes import SESSIONS, is_on, rules_of
@@ -59,14 +61,16 @@ ROUTES = {
 class Plan:
     """``opens_sessions``: whether reads of sessions are as simple as the door takes them to be;
     ``takes_legacy``: and so may be credentials of the former system, ``prefers_legacy``: before ours;
-    ``announces_jwt``: they carry a JWT; ``grants_origins``: scripts of trusted origins may read them.
+    ``takes_api_keys``: an API key is a session, too; ``announces_jwt``: they carry a JWT;
+    ``grants_origins``: scripts of trusted origins may read them.
 
-    ``host_header`` and ``scheme_header``: those of a proxy, as WSGI names them, or empty; ``wanted_headers``:
-    ASGI's names to WSGI's.
+    ``host_header`` and ``scheme_header``: those of a proxy, as WSGI names them, or empty; ``key_headers``:
+    those of API keys; ``wanted_headers``: ASGI's names to WSGI's.
     """
 
     is_open: bool
     opens_sessions: bool
+    takes_api_keys: bool
     routes: dict[str, Route]
     session_cookie: str
     session_data: str
@@ -83,6 +87,7 @@ class Plan:
     host_header: str
     scheme_header: str
     https_scheme: str
+    key_headers: tuple[str, ...]
     wanted_headers: dict[bytes, str]
     plain_headers: list[tuple[str, str]]
     https_headers: list[tuple[str, str]]
@@ -107,18 +112,13 @@ def current_plan() -> Plan:
     scheme_header, https_scheme = getattr(settings, "SECURE_PROXY_SSL_HEADER", None) or ("", "")
     is_peculiar = settings.PREPEND_WWW or bool(settings.DISALLOWED_USER_AGENTS)
     is_simple = not (rules.cookie_cache.enabled or rules.defer_refresh)
-    base = "/" + auth_settings.base_path.strip("/")
     has_jwt = session_jwt.is_on()
-    known = {
-        path: route for path, route in ROUTES.items() if has_jwt or not (route.mints or route.shows_keys)
-    }
-    routes = {} if is_peculiar else {base + path: route for path, route in known.items()}
-    for disabled in auth_settings.disabled_paths:
-        routes = {path: route for path, route in routes.items() if disabled not in _spellings(route)}
+    key_headers = tuple(map(api_key_header, auth_settings.api_keys.headers))
     return Plan(
         is_open=auth_settings.front_door,
-        opens_sessions=is_simple and auth_settings.authenticators == DEFAULT_AUTHENTICATORS,
-        routes=routes,
+        opens_sessions=is_simple and _are_known(auth_settings.authenticators),
+        takes_api_keys=auth_settings.api_keys.opens_sessions,
+        routes={} if is_peculiar else _routes(has_jwt=has_jwt),
         session_cookie=cookie_name(SESSION_TOKEN),
         session_data=cookie_name(SESSION_DATA),
         dont_remember=cookie_name(DONT_REMEMBER),
@@ -134,7 +134,8 @@ def current_plan() -> Plan:
         host_header="HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "",
         scheme_header=scheme_header,
         https_scheme=https_scheme,
-        wanted_headers={_asgi_name(name): name for name in (*WANTED, scheme_header) if name},
+        key_headers=key_headers,
+        wanted_headers={_asgi_name(name): name for name in (*WANTED, *key_headers, scheme_header) if name},
         plain_headers=_headers(is_https=False),
         https_headers=_headers(is_https=True),
         proxies=parse_proxies(auth_settings.trusted_proxies),
@@ -149,6 +150,24 @@ def is_expected_host(host: str) -> bool:
         allowed = [*LOCAL_HOSTS]
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
+
+
+def _routes(*, has_jwt: bool) -> dict[str, Route]:
+    base, disabled = "/" + auth_settings.base_path.strip("/"), set(auth_settings.disabled_paths)
+    return {
+        base + path: route
+        for path, route in ROUTES.items()
+        if (has_jwt or not (route.mints or route.shows_keys)) and not disabled & _spellings(route)
+    }
+
+
+def _are_known(authenticators: tuple[str, ...]) -> bool:
+    """Ours, and beside them only such as say that they look at API keys alone (``reads_api_keys_alone``)."""
+    ours = tuple(one for one in authenticators if one in DEFAULT_AUTHENTICATORS)
+    others = (one for one in authenticators if one not in DEFAULT_AUTHENTICATORS)
+    return ours == DEFAULT_AUTHENTICATORS and all(
+        getattr(import_string(one), "reads_api_keys_alone", False) for one in others
+    )
 
 
 def _asgi_name(wsgi_name: str) -> bytes:

@@ -37,7 +37,7 @@ from better_auth.errors import (
     ServiceUnavailable,
     Unauthorized,
 )
-from better_auth.events import Client, observe
+from better_auth.events import AuthMethod, Client, observe
 from better_auth.http import bodies, cookies, origin
 from better_auth.http.credentials import from_request
 from better_auth.http.fields import UNDEFINED, Body
@@ -65,7 +65,7 @@ class Operation:
 
     ``is_offered``: whether the settings in force have it at all; where not, nobody can tell it from a path
     that there never was. ``takes_legacy``: a credential of a former system will do, too, behind which there
-    is no session of ours.
+    is no session of ours. ``needs_row``: a session that has no row, as an API key's, will not do.
     """
 
     method: str
@@ -79,6 +79,7 @@ class Operation:
     guards_login: bool = False
     reads_body: bool = True
     renews: bool = True
+    needs_row: bool = False
     is_hot: bool = False
     takes_legacy: bool = False
     aliases: tuple[str, ...] = ()
@@ -119,6 +120,11 @@ class Call:
         if self.principal is None:
             raise Unauthorized(ErrorCode.UNAUTHORIZED)
         return self.principal
+
+    def ensure_row(self) -> None:
+        """Raises ``Unauthorized`` where the caller's session has no row: it is an API key's."""
+        if self.ensure_principal().method is AuthMethod.API_KEY:
+            raise Unauthorized(ErrorCode.UNAUTHORIZED)
 
     @property
     def user(self) -> UserRecord:
@@ -215,6 +221,8 @@ def _prepare(call: Call) -> None:
     if not is_safe:
         origin.ensure_origin(request)
         origin.ensure_trusted_urls(raw, query)
+    if call.credentials.api_key:
+        _ = call.principal  # a key that is bad is refused wherever it is shown, and each call is a use of it
     if operation.body and not (raw is UNDEFINED and operation.optional_body):
         call.body = operation.body.parse(raw)
     if operation.query:
@@ -234,6 +242,8 @@ def _ensure_access(call: Call) -> None:
     principal = call.ensure_principal()
     if call.operation.access is Access.FRESH and not principal.is_fresh(clock.now()):
         raise Forbidden(ErrorCode.SESSION_NOT_FRESH)
+    if call.operation.needs_row:
+        call.ensure_row()
 
 
 def _query(request: HttpRequest) -> dict[str, Any]:
@@ -258,7 +268,10 @@ def _deliver(call: Call, reply: Reply) -> Reply:
 
 
 def deliver_session(issued: IssuedSession, reply: Reply) -> None:
-    """Run ``SESSION_DELIVERIES``: cookies, headers, whatever a feature adds."""
+    """Run ``SESSION_DELIVERIES``: cookies, headers, whatever a feature adds. A program that shows its API key
+    with each request gets none."""
+    if issued.session.auth_method == AuthMethod.API_KEY:
+        return
     for deliver in _deliveries(auth_settings.session_deliveries):
         deliver(issued, reply)
 

@@ -13,6 +13,7 @@ from typing import Any
 from better_auth import additional_fields, clock
 from better_auth.accounts import AccountRecord
 from better_auth.conf import auth_settings
+from better_auth.events import AuthMethod
 from better_auth.storage.records import SessionRecord, UserRecord
 
 
@@ -79,7 +80,14 @@ def user_object(user: UserRecord) -> dict[str, Any]:
 
 
 def session_object(session: SessionRecord, *, token: str) -> dict[str, Any]:
-    """``token``: what the caller presented, or the handle of a session that is not the caller's own."""
+    """``token``: what the caller presented, or the handle of a session that is not the caller's own.
+
+    The session of an API key has no row, and none of the fields that features add to rows.
+    """
+    more: dict[str, Any] = {}
+    if session.auth_method != AuthMethod.API_KEY:
+        more = {field.name: field.read(session) for field in enabled_fields(SESSION_FIELDS)}
+        more |= additional_fields.show("session", session.additional_fields)
     return {
         "expiresAt": iso(session.expires_at),
         "token": token,
@@ -88,8 +96,7 @@ def session_object(session: SessionRecord, *, token: str) -> dict[str, Any]:
         "ipAddress": session.ip_address,
         "userAgent": session.user_agent,
         "userId": session.user_id,
-        **{field.name: field.read(session) for field in enabled_fields(SESSION_FIELDS)},
-        **additional_fields.show("session", session.additional_fields),
+        **more,
         "id": session.id,
     }
 

@@ -95,6 +95,28 @@ def add(redis: Redis, epoch: str, found: Found) -> None:
     redis.set(key, record, ex=seconds, nx=True)
 
 
+def read_value(redis: Redis, epoch: str, name: str) -> tuple[dict[str, Any] | None, bool]:
+    """Of what is no session: the members kept under this name, and whether they may be added.
+
+    Raises ``RedisError``."""
+    key = _key(epoch, name)
+    kept: Any = redis.get(key)
+    if not kept:
+        return None, kept is None
+    document = _opened(kept, key)
+    return (document[1] if document and len(document) > 1 else None), False
+
+
+def add_value(redis: Redis, epoch: str, name: str, value: Any) -> None:
+    """Keep a dataclass, unless one is there already, or a mark that it is over. Raises ``RedisError``."""
+    key, seconds = _key(epoch, name), auth_settings.session.cache.shared_seconds
+    try:
+        payload = orjson.dumps((_now_ms() + seconds * 1000, value), default=str)
+    except TypeError:  # as above
+        return
+    redis.set(key, _signature(payload, key) + payload, ex=seconds, nx=True)
+
+
 def announce(
     redis: Redis, epoch: str | None, token_hashes: Collection[str], user_keys: Collection[str]
 ) -> None:
@@ -157,16 +179,26 @@ def encode(found: Found, key: str, seconds: int) -> bytes:
 
 def decode(kept: bytes, key: str) -> Found | None:
     """None for what we have not written, here and now, or another version of us."""
+    document = _opened(kept, key)
+    if document is None:
+        return None
+    try:
+        _, of_session, of_user = document
+        of_session["user_key"] = of_user["key"] = _as_key()(of_user["key"])
+        return _record(SessionRecord, of_session), _record(UserRecord, of_user)
+    except (AttributeError, KeyError, TypeError, ValueError, ValidationError):
+        return None
+
+
+def _opened(kept: bytes, key: str) -> list[Any] | None:
+    """What stands beneath a good signature, and has not run out."""
     payload = kept[SIGNATURE_LENGTH:]
     if not hmac.compare_digest(kept[:SIGNATURE_LENGTH], _signature(payload, key)):
         return None
     try:
-        until, of_session, of_user = orjson.loads(payload)
-        if until <= _now_ms():
-            return None
-        of_session["user_key"] = of_user["key"] = _as_key()(of_user["key"])
-        return _record(SessionRecord, of_session), _record(UserRecord, of_user)
-    except (AttributeError, KeyError, TypeError, ValueError, ValidationError):
+        document: list[Any] = orjson.loads(payload)
+        return document if document[0] > _now_ms() else None
+    except (IndexError, TypeError, ValueError):
         return None
 
 

@@ -73,6 +73,12 @@ def forget_session(token_hash: str) -> None:
     _on_commit(lambda: _announce([token_hash]))
 
 
+def forget_names(names: list[str]) -> None:
+    """The same for what else is kept under these names (``remembered``, ``shared_values``)."""
+    local.forget(token_hashes=names)
+    _on_commit(lambda: _announce(names))
+
+
 def forget_user(key: Any) -> None:
     """The user has changed; ``key`` is the host's primary key."""
     local.forget(user_keys=[str(key)])
@@ -171,7 +177,7 @@ def _keep_here(found: Found, turn: int, asked_at: float) -> None:
 
 def _from_redis(token_hash: str) -> tuple[Found | None, bool]:
     """What Redis has, and whether it may be given what the database has."""
-    redis, epoch = _trusted_redis()
+    redis, epoch = trusted_redis()
     if redis is None or epoch is None:
         return None, False
     try:
@@ -182,7 +188,7 @@ def _from_redis(token_hash: str) -> tuple[Found | None, bool]:
 
 
 def _add_to_redis(found: Found, epoch: str) -> None:
-    redis, now = _trusted_redis()
+    redis, now = trusted_redis()
     if redis is None or now != epoch:
         return
     try:
@@ -191,7 +197,8 @@ def _add_to_redis(found: Found, epoch: str) -> None:
         subscription.lose(fault)
 
 
-def _trusted_redis() -> tuple[Any, str | None]:
+def trusted_redis() -> tuple[Any, str | None]:
+    """Redis and the epoch of its keys; None where it is not to be asked."""
     if not auth_settings.session.cache.shared_seconds:
         return None, None
     redis = shared_sessions.client()

@@ -143,7 +143,7 @@ def test_error_messages_are_never_empty() -> None:
     assert [code.name for code in ErrorCode if not code.value.strip()] == []
 
 
-PACKAGES_WITH_CHECKS = ("better_auth", "migration_tools", "organizations")
+PACKAGES_WITH_CHECKS = ("better_auth", "apikeys", "migration_tools", "organizations")
 
 
 def check_messages(package: str) -> list[ast.Call]:

@@ -109,7 +109,9 @@ def _verified(call: Call, token: str | None) -> Reply:
 
 def _principal_of(token: str, credentials: Credentials) -> Principal | None:
     try:
-        return authenticate(replace(credentials, bearer=token, cookies={}, for_session=False))
+        return authenticate(
+            replace(credentials, bearer=token, api_key=None, cookies={}, for_session=False, any_kind=True)
+        )
     except InvalidCredentials:
         return None
 

@@ -135,7 +135,7 @@ class ChangePasswordBody(Body):
     revokeOtherSessions = StrictBoolean(required=False)
 
 
-@endpoint("POST", "/change-password", access=Access.SIGNED_IN, body=ChangePasswordBody)
+@endpoint("POST", "/change-password", access=Access.SIGNED_IN, needs_row=True, body=ChangePasswordBody)
 def change_password(call: Call) -> Reply:
     issued = password_change.change_password(
         call.user,
@@ -152,7 +152,7 @@ class VerifyPasswordBody(Body):
     password = StrictText()
 
 
-@endpoint("POST", "/verify-password", access=Access.SIGNED_IN, body=VerifyPasswordBody)
+@endpoint("POST", "/verify-password", access=Access.SIGNED_IN, needs_row=True, body=VerifyPasswordBody)
 def verify_password(call: Call) -> Reply:
     reauthentication.verify_password(call.user, call.body["password"], client=call.client)
     return Reply({"status": True})

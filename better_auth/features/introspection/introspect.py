@@ -26,8 +26,8 @@ CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope")
 
 def introspect(token: str, *, asked_by: str | None) -> Mapping[str, Any]:
     """The answer for the service with this name, or for nobody in particular. Writes nothing, and prolongs
-    nothing."""
-    shown = Credentials(bearer=token, renew=False, read_only=True, any_audience=True)
+    nothing, but that it counts as a use of an API key."""
+    shown = Credentials(bearer=token, renew=False, read_only=True, any_audience=True, any_kind=True)
     principal = _find(shown) or _find_by_session_key(token, shown)
     is_active = principal is not None and _may_know(asked_by, principal)
     observe("introspection", "active" if is_active else "inactive")

@@ -20,7 +20,7 @@ from better_auth.sign_in import SignInChallenge
 PASSWORD_SIGN_IN = "/sign-in/email"
 
 
-@endpoint("GET", "/token", access=Access.SIGNED_IN, is_hot=True)
+@endpoint("GET", "/token", access=Access.SIGNED_IN, needs_row=True, is_hot=True)
 def get_token(call: Call) -> Reply:
     """A JWT about the caller, for services that verify it by the key set."""
     _ensure_on()
@@ -60,6 +60,7 @@ def issue_tokens(call: Call) -> Reply:
 
 
 def _by_session(call: Call) -> TokenGrant:
+    call.ensure_row()
     return grants.grant_for_session(call.user, call.session)
 
 

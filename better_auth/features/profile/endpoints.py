@@ -52,7 +52,7 @@ class ChangeEmailBody(Body):
     callbackURL = StrictText(required=False)
 
 
-@endpoint("POST", "/change-email", access=Access.SIGNED_IN, body=ChangeEmailBody)
+@endpoint("POST", "/change-email", access=Access.SIGNED_IN, needs_row=True, body=ChangeEmailBody)
 def change_email(call: Call) -> Reply:
     changed = change_the_email(
         call.user,
@@ -69,7 +69,7 @@ class DeleteUserBody(Body):
     token = StrictText(required=False)
 
 
-@endpoint("POST", "/delete-user", access=Access.SIGNED_IN, body=DeleteUserBody)
+@endpoint("POST", "/delete-user", access=Access.SIGNED_IN, needs_row=True, body=DeleteUserBody)
 def delete_user(call: Call) -> Reply:
     outcome = deletion.delete_user(
         call.ensure_principal(),
@@ -108,7 +108,7 @@ class UnlinkAccountBody(Body):
     accountId = StrictText()
 
 
-@endpoint("POST", "/unlink-account", access=Access.FRESH, body=UnlinkAccountBody)
+@endpoint("POST", "/unlink-account", access=Access.FRESH, needs_row=True, body=UnlinkAccountBody)
 def unlink_account(call: Call) -> Reply:
     unlinking.unlink_account(call.user, row_id=call.body["accountId"], client=call.client)
     return Reply({"status": True})

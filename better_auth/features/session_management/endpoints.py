@@ -10,7 +10,7 @@ from django.db import transaction
 from better_auth import additional_fields, clock, sessions
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
-from better_auth.events import SessionRevoked, SessionsRevoked, publish
+from better_auth.events import AuthMethod, SessionRevoked, SessionsRevoked, publish
 from better_auth.features.session_management.sign_out import sign_out as end_session
 from better_auth.http import cookies, legacy_session, session_copy, session_jwt, wire
 from better_auth.http.endpoint import Access, Call, endpoint
@@ -24,7 +24,8 @@ def get_session(call: Call) -> Reply:
     """The session and its user, or null. With a valid copy in a cookie the store is not asked.
 
     A credential of the former system is answered by what stands for its session."""
-    copy = None if _flag(call, "disableCookieCache") else session_copy.read(call.credentials)
+    asks_store = _flag(call, "disableCookieCache") or call.credentials.api_key
+    copy = None if asks_store else session_copy.read(call.credentials)
     if copy is not None:
         return _copied(call, copy)
     if _flag(call, "disableCookieCache"):
@@ -65,7 +66,7 @@ class RevokeSessionBody(Body):
     token = StrictText()
 
 
-@endpoint("POST", "/revoke-session", access=Access.SIGNED_IN, body=RevokeSessionBody)
+@endpoint("POST", "/revoke-session", access=Access.SIGNED_IN, needs_row=True, body=RevokeSessionBody)
 def revoke_session(call: Call) -> Reply:
     """Always a success, so that nobody learns whose token it was."""
     session = sessions.find_owned(call.user, call.body["token"])
@@ -76,13 +77,13 @@ def revoke_session(call: Call) -> Reply:
     return Reply({"status": True}, clears_session=bool(session and session.id == call.session.id))
 
 
-@endpoint("POST", "/revoke-sessions", access=Access.SIGNED_IN)
+@endpoint("POST", "/revoke-sessions", access=Access.SIGNED_IN, needs_row=True)
 def revoke_sessions(call: Call) -> Reply:
     _revoke_all(call, keep_own=False)
     return Reply({"status": True}, clears_session=True)
 
 
-@endpoint("POST", "/revoke-other-sessions", access=Access.SIGNED_IN)
+@endpoint("POST", "/revoke-other-sessions", access=Access.SIGNED_IN, needs_row=True)
 def revoke_other_sessions(call: Call) -> Reply:
     _revoke_all(call, keep_own=True)
     return Reply({"status": True})
@@ -97,7 +98,7 @@ class UpdateSessionBody(Body):
         return dict(value)
 
 
-@endpoint("POST", "/update-session", access=Access.SIGNED_IN, body=UpdateSessionBody)
+@endpoint("POST", "/update-session", access=Access.SIGNED_IN, needs_row=True, body=UpdateSessionBody)
 def update_session(call: Call) -> Reply:
     """Only additional fields that the settings declare can be changed."""
     ensure_settable_on_session(call.body)
@@ -157,6 +158,8 @@ def _session_reply(call: Call) -> Reply:
             "session": wire.session_object(call.session, token=token),
             "user": wire.user_object(call.user),
         }
+        if call.principal.method is AuthMethod.API_KEY:
+            return reply
         session_copy.refresh(call.redelivered(), reply, renewed=call.principal.renewed)
         if session_jwt.is_announced():
             session_jwt.announce(reply, session_jwt.claims_of(call.user, call.session))

@@ -94,7 +94,7 @@ def sign_in_social(call: Call) -> Reply:
     raise NotFound(ErrorCode.PROVIDER_NOT_FOUND)
 
 
-@endpoint("POST", "/link-social", access=Access.SIGNED_IN, body=SocialBody)
+@endpoint("POST", "/link-social", access=Access.SIGNED_IN, needs_row=True, body=SocialBody)
 def link_social(call: Call) -> Reply:
     raise NotFound(ErrorCode.PROVIDER_NOT_FOUND)
 

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from better_auth.errors import Unauthorized
+from better_auth.events import AuthMethod
 from better_auth.features.admin.administrator import Administrator, is_on
 from better_auth.http.endpoint import Call, Operation, endpoint
 from better_auth.http.reply import Reply
@@ -37,6 +38,6 @@ def operation(
 
 def _administrator(call: Call) -> Administrator:
     principal = call.principal
-    if principal is None or principal.session is None:
+    if principal is None or principal.session is None or principal.method is AuthMethod.API_KEY:
         raise Unauthorized()
     return Administrator(principal.user.id, call.client, principal.user)
