@@ -109,20 +109,31 @@ class Database:
         return bool(self.value(catalogue, (name,)))
 
     def related(
-        self, table: str, column: str, keys: Sequence[Any], *, names: Sequence[str]
+        self,
+        table: str,
+        column: str,
+        keys: Sequence[Any],
+        *,
+        names: Sequence[str],
+        among: tuple[str, Sequence[str]] | None = None,
     ) -> dict[Any, list[Any]]:
-        """Rows of another table, as dictionaries of these columns, by what they have in ``column``."""
+        """Rows of another table, as dictionaries of these columns, by what they have in ``column``; only
+        those that have one ``among`` the values in a further column, if one is told."""
         if not keys:
             return {}
         chosen = ", ".join(self.quote(name) for name in (column, *names))
         places = ", ".join([self.place] * len(keys))
+        narrowed, values = "", tuple(keys)
+        if among is not None:
+            narrowed = f"AND {self.quote(among[0])} IN ({', '.join([self.place] * len(among[1]))}) "
+            values = (*keys, *among[1])
         sql = (
-            f"SELECT {chosen} FROM {self.quote(table)} WHERE {self.quote(column)} IN ({places}) "  # noqa: S608
+            f"SELECT {chosen} FROM {self.quote(table)} WHERE {self.quote(column)} IN ({places}) {narrowed}"  # noqa: S608
             f"ORDER BY {self.quote(column)}, {self.quote(names[0])}"
         )
         found: dict[Any, list[Any]] = {}
-        for key, *values in self.rows(sql, keys).rows:
-            found.setdefault(key, []).append(dict(zip(names, values, strict=True)))
+        for key, *cells in self.rows(sql, values).rows:
+            found.setdefault(key, []).append(dict(zip(names, cells, strict=True)))
         return found
 
     def pages(self, selection: Selection, after: Any = None) -> Iterator[list[dict[str, Any]]]:

@@ -135,6 +135,10 @@ class FrameworkTables(Source):
         """What the table may be called in this database."""
         return shape.names
 
+    def wanted_of(self, name: str) -> tuple[str, Sequence[str]] | None:
+        """Of a table that holds much else: a column, and the values in it that are read."""
+        return None
+
     def has(self, column: str) -> bool:
         """Whether the users have such a column."""
         return column in self._user_table.columns
@@ -213,8 +217,13 @@ class FrameworkTables(Source):
         for name, table in self._around.items():
             owner = self.around[name].owner
             columns = {one: column for one, column in table.columns.items() if one != owner}
+            wanted = self.wanted_of(name)
             found = self.database.related(
-                table.name, table.columns[owner], keys, names=list(columns.values())
+                table.name,
+                table.columns[owner],
+                keys,
+                names=list(columns.values()),
+                among=(table.columns[wanted[0]], wanted[1]) if wanted else None,
             )
             for key, rows in found.items():
                 around.setdefault(key, {})[name] = [

@@ -62,6 +62,9 @@ class WordPress(FrameworkTables):
     def names_of(self, name: str, shape: Shape) -> Sequence[str]:
         return [f"{self._prefix}{one}" for one in shape.names]
 
+    def wanted_of(self, name: str) -> tuple[str, Sequence[str]]:
+        return "meta_key", (*META, self._capabilities)
+
     def user_from(self, row: Row, around: Mapping[str, Sequence[Row]]) -> LegacyUser:
         meta = {str(one["meta_key"]): one["meta_value"] for one in around.get("usermeta", ())}
         full = f"{filled(meta, 'first_name') or ''} {filled(meta, 'last_name') or ''}".strip()
