@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,10 +106,11 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip("wants a server of databases")
     import psycopg
 
-    name = f"supabase_{os.getpid()}"
-    with contextlib.closing(psycopg.connect(url, autocommit=True)) as server:
+    # The tests' own database need not be there: they may run in one of another name.
+    address, name = url.rpartition("/")[0], f"supabase_{secrets.token_hex(6)}"
+    with contextlib.closing(psycopg.connect(f"{address}/postgres", autocommit=True)) as server:
         server.execute(f"CREATE DATABASE {name}".encode())
-        dsn = f"{url.rpartition('/')[0]}/{name}"
+        dsn = f"{address}/{name}"
         try:
             with contextlib.closing(psycopg.connect(dsn, autocommit=True)) as connection:
                 _fill(connection)
