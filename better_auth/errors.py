@@ -84,6 +84,7 @@ class ErrorCode(Enum):
     LEGACY_TOKEN_INVALID = "This credential of the former system is not valid"
     LEGACY_TOKEN_EXPIRED = "This credential of the former system has expired"
     LEGACY_TOKEN_REVOKED = "This credential was revoked in the former system"
+    LEGACY_TOKEN_EXCHANGED = "This credential was exchanged for a session already"
     LEGACY_TOKENS_ENDED = "Credentials of the former system are not taken any more"
     LEGACY_USER_NOT_MIGRATED = "This user of the former system is not here yet"
     LEGACY_USER_ROLLED_BACK = "This user was sent back to the former system"

@@ -18,6 +18,8 @@ from better_auth.storage.counters import Rule
 
 TIGHT = Rule(3, 10)
 MAILED = Rule(3, 60)
+# Whoever has a credential of a former system exchanges it once; several people may share an address.
+EXCHANGED = Rule(20, 10)
 # A service asks for each request of its own; whoever may ask has shown a secret.
 INTROSPECTED = Rule(10_000, 10)
 # Anybody may ask the auth proxy whether a token is good; a page does so when it is opened.
@@ -34,6 +36,7 @@ PROTOCOL_RULES = {
     "/email-otp/send-verification-otp": MAILED,
     "/email-otp/request-password-reset": MAILED,
     "/introspect": INTROSPECTED,
+    "/legacy/exchange": EXCHANGED,
     "/auth-proxy/introspect": ASKED_BY_ANYBODY,
 }
 UNKNOWN_ADDRESS = "unknown-address"

@@ -8,6 +8,7 @@ from better_auth.features.email_password import endpoints as email_password
 from better_auth.features.email_verification import endpoints as email_verification
 from better_auth.features.introspection import endpoints as introspection
 from better_auth.features.jwt import endpoints as jwt
+from better_auth.features.legacy_exchange import endpoints as legacy_exchange
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -22,6 +23,7 @@ operations = operations_in(
     email_verification,
     introspection,
     jwt,
+    legacy_exchange,
     profile,
     session_management,
     social,

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from better_auth import access_tokens, accounts, clock, passwords, signing_keys, users
 from better_auth.conf.loading import merge
-from better_auth.legacy_credentials import last_methods
+from better_auth.legacy_credentials import last_methods, usage
 from better_auth.mail import outbox
 from better_auth.storage.local_sessions import local
 from better_auth.storage.records import UserRecord
@@ -167,6 +167,7 @@ def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     local.clear()
     last_methods.forget()
+    usage.forget()
     signing_keys.forget()
     access_tokens.forget()
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):

@@ -38,6 +38,8 @@ print(json.dumps({"before": before, "columns": columns}))
 TABLES = {
     "better_auth_accounts",
     "better_auth_jwks",
+    "better_auth_legacy_exchanges",
+    "better_auth_legacy_use",
     "better_auth_refresh_tokens",
     "better_auth_sessions",
     "better_auth_user_profiles",

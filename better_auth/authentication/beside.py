@@ -20,8 +20,8 @@ from better_auth.authentication.credentials import (
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
 from better_auth.errors import ErrorCode
-from better_auth.events import observe
-from better_auth.legacy_credentials import last_methods, shown
+from better_auth.events import Client, observe
+from better_auth.legacy_credentials import last_methods, shown, usage
 from better_auth.legacy_credentials.proving import Proof, prove
 from better_auth.legacy_credentials.refusals import Refused
 from better_auth.legacy_credentials.schemes import METHODS
@@ -78,24 +78,57 @@ def _ask_whole(credentials: Credentials, shown: Shown, ask: Ask) -> Principal | 
             raise
         code = ErrorCode.LEGACY_TOKEN_INVALID
     _count(METHODS[shown.scheme], code.name.lower())
+    usage.note(shown.scheme, "refused", client=credentials.client)
     raise LegacyRefused(code)
 
 
 def _speak_for_former(credentials: Credentials, shown: Shown) -> Principal | None:
     """Raises ``LegacyRefused``."""
-    try:
-        proof = prove(shown, from_store=credentials.from_store)
-    except Refused as refusal:
-        _count(METHODS[refusal.scheme or shown.scheme], refusal.code.name.lower())
-        kind = LegacyCookieRefused if shown.place == "cookie" else LegacyRefused
-        raise kind(refusal.code, refusal.message, status=refusal.status) from None
+    proof = _prove(shown, client=credentials.client, from_store=credentials.from_store)
     if proof is None:
         return None
     method = METHODS[proof.scheme]
     _count(method, "accepted")
+    usage.note(proof.scheme, "accepted", client=credentials.client, claims=proof.claims)
     if not credentials.read_only:
         last_methods.note(proof.user, method)
     return principal_of(proof)
+
+
+def prove_for_exchange(shown: Shown, *, client: Client) -> Proof:
+    """Of access and refresh tokens, as the databases have it now. Raises ``LegacyRefused``."""
+    proof = _prove(shown, client=client, from_store=True, for_exchange=True)
+    if proof is None:
+        _count(METHODS[shown.scheme], ErrorCode.LEGACY_TOKEN_INVALID.name.lower())
+        usage.note(shown.scheme, "refused", client=client)
+        raise LegacyRefused(ErrorCode.LEGACY_TOKEN_INVALID)
+    return proof
+
+
+def exchanged_before(proof: Proof, *, client: Client) -> LegacyRefused:
+    """The refusal, once it is counted."""
+    code = ErrorCode.LEGACY_TOKEN_EXCHANGED
+    _count(METHODS[proof.scheme], code.name.lower())
+    usage.note(proof.scheme, "refused", client=client, claims=proof.claims)
+    return LegacyRefused(code)
+
+
+def note_exchange(proof: Proof, *, client: Client) -> None:
+    """It has become a session of ours."""
+    _count(METHODS[proof.scheme], "exchanged")
+    usage.note(proof.scheme, "exchanged", client=client, claims=proof.claims)
+
+
+def _prove(shown: Shown, *, client: Client, from_store: bool, for_exchange: bool = False) -> Proof | None:
+    """Raises ``LegacyRefused``, once it is counted."""
+    try:
+        return prove(shown, for_exchange=for_exchange, from_store=from_store)
+    except Refused as refusal:
+        scheme = refusal.scheme or shown.scheme
+        _count(METHODS[scheme], refusal.code.name.lower())
+        usage.note(scheme, "refused", client=client)
+        kind = LegacyCookieRefused if shown.place == "cookie" else LegacyRefused
+        raise kind(refusal.code, refusal.message, status=refusal.status) from None
 
 
 def principal_of(proof: Proof) -> Principal:
@@ -104,5 +137,5 @@ def principal_of(proof: Proof) -> Principal:
 
 
 def _count(scheme: str, result: str) -> None:
-    observe("token_validation", scheme, "accepted" if result == "accepted" else "refused")
+    observe("token_validation", scheme, "accepted" if result in ("accepted", "exchanged") else "refused")
     observe("legacy_token", scheme, result)

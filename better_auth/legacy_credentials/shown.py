@@ -45,6 +45,16 @@ def find_shown(bearer: str | None, header_token: str | None, cookies: Mapping[st
     return None
 
 
+def find_named(token: str) -> Shown | None:
+    """The same for a token alone, without the place that would tell what it is."""
+    scheme = scheme_of(token)
+    if scheme is None and SESSION_KEY.fullmatch(token) and is_on(SESSIONS):
+        scheme = SESSIONS
+    if scheme is None and HEADER_TOKEN.fullmatch(token) and not is_jwt(token) and is_on(AUTHTOKEN):
+        scheme = AUTHTOKEN
+    return Shown(scheme, token, "bearer") if scheme else None
+
+
 def scheme_of(token: str) -> str | None:
     """Of a token that a bearer shows."""
     if is_jwt(token) and (is_on(JWT) or is_on(SIMPLEJWT)):

@@ -2,6 +2,7 @@
 
 from better_auth.models.account import CREDENTIAL, Account
 from better_auth.models.audit_entry import AuditEntry
+from better_auth.models.legacy import LegacyExchange, LegacyUse
 from better_auth.models.refresh_token import RefreshToken
 from better_auth.models.session import Session
 from better_auth.models.signing_key import SigningKey
@@ -14,6 +15,8 @@ __all__ = [
     "Account",
     "AuditEntry",
     "AuthColumns",
+    "LegacyExchange",
+    "LegacyUse",
     "MigrationStatus",
     "RefreshToken",
     "Session",

@@ -70,6 +70,7 @@ OUR_ROUTES = {
     ("POST", "/token"),
     ("POST", "/introspect"),
     ("POST", "/revoke"),
+    ("POST", "/legacy/exchange"),
 }
 # What other clients call these operations.
 ALIASES = {

@@ -19,6 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from better_auth import clock, users
 from better_auth.legacy_credentials.rows import HASH_SALT, SESSION_SALT
+from better_auth.sign_in import SignInChallenge
 from better_auth.storage.records import UserRecord
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState, RunState
 
@@ -67,6 +68,11 @@ def is_revoked(claims: Any) -> bool:
 def fail(claims: Any) -> bool:
     """One that can't tell."""
     raise RuntimeError("the revocation list is away")
+
+
+def second_factor(user: Any, client: Any) -> SignInChallenge:
+    """A gate that wants more of everybody."""
+    return SignInChallenge("two_factor", {"twoFactorRedirect": True})
 
 
 def settings_of(**more: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""A credential of a former system, once, for a session of ours."""
