@@ -12,7 +12,7 @@ from typing import Any
 
 from migration_tools import neutral
 from migration_tools.factors import totp_from
-from migration_tools.records import LegacyUser
+from migration_tools.records import LegacyUser, Refused
 from migration_tools.sources.auth0_hashes import password_of
 from migration_tools.sources.beside import Beside
 from migration_tools.sources.csv_table import Dialect
@@ -110,10 +110,10 @@ class Auth0Export(JsonRecords):
         key = _id_of(row) if self._hashes else None
         if not (self._hashes and key):
             return {}
-        found: dict[str, Any] = {}
-        for one in self._hashes.find(key):
-            found |= _canonical(one)
-        return found
+        rows = [_canonical(one) for one in self._hashes.find(key)]
+        if len({str(password_of(one)) for one in rows}) > 1:
+            raise Refused("several-hashes", "the file of hashes has this id more than once")
+        return rows[-1] if rows else {}
 
 
 def _read_hashes(path: str) -> Iterator[Element]:

@@ -123,6 +123,15 @@ def test_hashes_that_are_cut_short_are_told_and_take_nobody_with_them(
     assert not signs_in("blocked@example.com")
 
 
+def test_two_hashes_of_one_user_are_nobodys_guess(migrate: Migrate, written: Written) -> None:
+    lines = Path(vendor_file("auth0-hashes.ndjson")).read_text().splitlines()
+    again = lines[0].replace("$2b$10$a", "$2b$10$b")
+    path = written("hashes.ndjson", "\n".join([*lines, again, lines[1]]))
+    result = migrate(*USERS, "--also", f"hashes={path}")
+    assert result.reasons[0] == ("line 1", "several-hashes")
+    assert signs_in("blocked@example.com")
+
+
 def test_encrypted_hashes_stop_the_run_before_it_begins(migrate: Migrate, written: Written) -> None:
     path = written("hashes.pgp", b"-----BEGIN PGP MESSAGE-----\n")
     result = migrate(*USERS, "--also", f"hashes={path}")
