@@ -85,7 +85,7 @@ def cancel_invitation(user: UserRecord, invitation_id: str, *, client: Client) -
         raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_CANCEL_THIS_INVITATION)
     with transaction.atomic():
         membership.lock(invitation.organization_id)
-        _cancel(invitation, actor=user, client=client)
+        cancel(invitation, actor_id=user.id, client=client)
     return invitation
 
 
@@ -139,19 +139,28 @@ def ensure_recipient(invitation: Invitation, user: UserRecord, unverified: Code)
         raise Forbidden(unverified)
 
 
-def resend(invitation: Invitation, *, inviter: UserRecord, client: Client, actor_id: str = "") -> bool:
-    """Renew its time and mail it again; False where it does not wait for an answer any more."""
+def resend(invitation: Invitation, *, inviter: UserRecord, actor_id: str, client: Client) -> bool:
+    """Renew its time and mail it again; False where it does not wait for an answer any more.
+
+    Raises ``TooManyRequests`` where the mailbox has had enough.
+    """
     with transaction.atomic():
         row = membership.lock(invitation.organization_id)
-        expires_at = _new_expiry()
-        if not Invitation.objects.filter(pk=invitation.pk, status=InvitationStatus.PENDING).update(
-            expires_at=expires_at
-        ):
+        invitation.expires_at = _new_expiry()
+        waiting = Invitation.objects.filter(pk=invitation.pk, status=InvitationStatus.PENDING)
+        if not waiting.update(expires_at=invitation.expires_at):
             return False
-        invitation.expires_at = expires_at
-        _announce(InvitationSent, invitation, actor_id or inviter.id, client, resent=True)
+        rate_limits.ensure_mail_rate(invitation.email)
+        _announce(InvitationSent, invitation, actor_id, client, resent=True)
         send_mail(invitation, row, inviter=inviter)
     return True
+
+
+def cancel(invitation: Invitation, *, actor_id: str, client: Client) -> None:
+    """Write it, and say so; who may do that is asked before."""
+    invitation.status = InvitationStatus.CANCELED
+    invitation.save(update_fields=["status"])
+    _announce(InvitationCanceled, invitation, actor_id, client)
 
 
 def _ensure_roles(inviter: Member, roles: list[str]) -> None:
@@ -178,7 +187,7 @@ def _invite(
     if waiting and not replaces:
         raise BadRequest(Code.USER_IS_ALREADY_INVITED_TO_THIS_ORGANIZATION)
     if waiting:
-        _cancel(waiting, actor=user, client=client)
+        cancel(waiting, actor_id=user.id, client=client)
     if _waiting(row).count() >= auth_settings.organization.invitation_limit:
         raise Forbidden(Code.INVITATION_LIMIT_REACHED)
     invitation = Invitation.objects.create(
@@ -222,12 +231,6 @@ def _waiting(row: Organization) -> Any:
 
 def _new_expiry() -> Any:
     return clock.now() + timedelta(seconds=auth_settings.organization.invitation_expires_in)
-
-
-def _cancel(invitation: Invitation, *, actor: UserRecord, client: Client) -> None:
-    invitation.status = InvitationStatus.CANCELED
-    invitation.save(update_fields=["status"])
-    _announce(InvitationCanceled, invitation, actor.id, client)
 
 
 def _announce(kind: Any, invitation: Invitation, actor_id: str, client: Client, **details: Any) -> None:

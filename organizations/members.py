@@ -49,8 +49,8 @@ def update_member_role(
             raise BadRequest(Code.ROLE_NOT_FOUND, f"ROLE_NOT_FOUND: {', '.join(unknown)}")
         former, target.role = target.role, ",".join(roles)
         target.save(update_fields=["role"])
-        _announce(
-            MemberRoleChanged, target, user, client, former=former, role=target.role, member_id=target.id
+        announce(
+            MemberRoleChanged, target, user.id, client, former=former, role=target.role, member_id=target.id
         )
     return target
 
@@ -73,13 +73,13 @@ def remove_member(
         is_owner = access_control.is_creator_role(target.role)
         if is_owner and not access_control.is_creator_role(caller.role):
             raise Denial(400, Code.YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER)
-        _ensure_not_last_owner(target)
+        ensure_not_last_owner(target)
         if not membership.may(caller, {"member": ["delete"]}):
             raise Denial(401, Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_THIS_MEMBER)
-        _drop(target)
+        drop(target)
         if target.user_id == user.key:
             active.leave(session, user, own_id)
-        _announce(MemberRemoved, target, user, client, role=target.role)
+        announce(MemberRemoved, target, user.id, client, role=target.role)
     return target
 
 
@@ -90,11 +90,11 @@ def leave_organization(
     with transaction.atomic():
         membership.lock(organization_id)
         member = require_member(organization_id, user)
-        _ensure_not_last_owner(member)
+        ensure_not_last_owner(member)
         people.person_of(member)  # shown in the answer; read while it is there
-        _drop(member)
+        drop(member)
         active.leave(session, user, organization_id)
-        _announce(MemberLeft, member, user, client, role=member.role)
+        announce(MemberLeft, member, user.id, client, role=member.role)
     return member
 
 
@@ -113,7 +113,7 @@ def add_member(
         ensure_room(organization_id)
         roles = ",".join(access_control.split_roles(role))
         member = Member.objects.create(organization_id=organization_id, user_id=user.key, role=roles)
-        _announce(MemberAdded, member, user, client or Client(), role=roles)
+        announce(MemberAdded, member, user.id, client or Client(), role=roles)
     return member
 
 
@@ -140,7 +140,8 @@ def _ensure_may_give(caller: Member, target: Member, roles: list[str]) -> None:
         raise denied
 
 
-def _ensure_not_last_owner(member: Member) -> None:
+def ensure_not_last_owner(member: Member) -> None:
+    """To be asked under the lock."""
     if membership.is_last_owner(member):
         raise BadRequest(Code.YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER)
 
@@ -157,19 +158,20 @@ def _find_in(organization_id: str, member_id_or_email: str) -> Member | None:
     return rows.filter(user_id=found.key).first() if found else None
 
 
-def _drop(member: Member) -> None:
+def drop(member: Member) -> None:
+    """Delete the row with the places in teams; what must hold for that is asked before."""
     TeamMember.objects.filter(team__organization_id=member.organization_id, user_id=member.user_id).delete()
     Member.objects.filter(pk=member.pk).delete()
 
 
-def _announce(kind: Any, member: Member, actor: UserRecord, client: Client, **details: Any) -> None:
+def announce(kind: Any, member: Member, actor_id: str, client: Client, **details: Any) -> None:
     """Record it, and let go of what is remembered of this member."""
     current.forget(member.user_id)
     publish(
         kind(
             client=client,
             subject_id=people.wire_id(member),
-            actor_id=actor.id,
+            actor_id=actor_id,
             details={"organization": member.organization_id, **details},
         )
     )

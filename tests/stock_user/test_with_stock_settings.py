@@ -1,5 +1,5 @@
-"""Runs the tests of this folder, of the admin API and of the migration on Django's own user model: in a
-process and a database of their own."""
+"""Runs the tests of this folder, of the admin API, of organizations and of the migration on Django's own user
+model: in a process and a database of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 WITH_PROCESSES = ("test_kills.py", "test_beside_others.py", "test_rehearsal.py")
 FOLDER = "tests/migration_tools"
 ADMIN_API = "tests/better_auth/features/admin"
+ORGANIZATIONS = "tests/organizations"
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +27,7 @@ def test_everything_here_holds_on_the_stock_user_model() -> None:
     options = ["--ds=tests.settings.stock_user", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     options += [f"--ignore={FOLDER}/{name}" for name in WITH_PROCESSES]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "tests/stock_user", ADMIN_API, FOLDER],
+        [sys.executable, "-m", "pytest", *options, "tests/stock_user", ADMIN_API, ORGANIZATIONS, FOLDER],
         cwd=CHECKOUT,
         env={**environ, "DJANGO_SETTINGS_MODULE": "tests.settings.stock_user"},
         capture_output=True,
