@@ -56,6 +56,7 @@ class KeyRefused(InvalidCredentials):
         super().__init__(code)
         self.status = status
         self.try_again_in = try_again_in
+        self.retry_after = None if try_again_in is None else try_again_in / 1000
 
     @property
     def body(self) -> dict[str, Any]:

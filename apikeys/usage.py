@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from multiprocessing.util import Finalize
 
 from django.db import Error, connection, transaction
 from django.db.models import F, Q
@@ -109,6 +110,8 @@ def _begin() -> None:
     global _writer_pid
     _writer_pid = os.getpid()
     threading.Thread(target=_write_forever, name="api-key-usage", daemon=True).start()
+    # Workers of a server are processes of multiprocessing, which do not run what is registered with atexit.
+    Finalize(None, _flush_safely, exitpriority=0)
     atexit.register(_flush_safely)
 
 

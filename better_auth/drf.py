@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -52,12 +52,18 @@ class BetterAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
         http_request: HttpRequest = request._request
         try:
-            principal = authenticate(from_request(http_request, renew=handover.is_heard(http_request)))
+            principal = handover.known_key(http_request) or authenticate(
+                from_request(http_request, renew=handover.is_heard(http_request))
+            )
         except InvalidCredentials as refusal:
             if isinstance(refusal, SessionEnded) and not isinstance(refusal, BearerEnded):
                 return None
             if isinstance(refusal, LegacyRefused):
                 raise _told(refusal) from None
+            if refusal.status == Throttled.status_code:
+                raise Throttled(
+                    refusal.retry_after, str(refusal), refusal.code and refusal.code.name
+                ) from None
             raise AuthenticationFailed("Invalid credentials.", code="UNAUTHORIZED") from None
         row = users.find_row(principal.user) if principal else None
         if principal is None or row is None:

@@ -16,8 +16,9 @@ from better_auth import users
 from better_auth.authentication.credentials import InvalidCredentials
 from better_auth.authentication.pipeline import authenticate_leniently
 from better_auth.authentication.principal import Principal
+from better_auth.conf import auth_settings
 from better_auth.http.credentials import from_request
-from better_auth.http.handover import hand_over, listen
+from better_auth.http.handover import hand_over, keep_key, listen
 
 GetResponse = Callable[[HttpRequest], Any]
 UNKNOWN = object()
@@ -53,7 +54,7 @@ class BetterAuthMiddleware:
     def _finish(self, caller: Caller, response: HttpResponseBase) -> HttpResponseBase:
         principal = caller.known
         if principal is not UNKNOWN:
-            patch_vary_headers(response, ("Cookie", "Authorization"))
+            patch_vary_headers(response, ("Cookie", "Authorization", *auth_settings.api_keys.headers))
         if isinstance(principal, Principal) and principal.renewed:
             hand_over(principal, response, cookies=from_request(caller.request).cookies)
         return response
@@ -89,6 +90,7 @@ class Caller:
                 self.known = authenticate_leniently(from_request(self.request))
             except InvalidCredentials as refusal:
                 self.known, self.refused = None, refusal
+            keep_key(self.request, self.known)
         found: Principal | None = self.known
         return found
 

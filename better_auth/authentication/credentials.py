@@ -36,7 +36,9 @@ class Credentials:
 
 
 class InvalidCredentials(Unauthorized):
-    """These credentials are of my kind, and they are bad."""
+    """These credentials are of my kind, and they are bad. ``retry_after``: seconds until they may be good."""
+
+    retry_after: float | None = None
 
     def __init__(self, code: Enum = ErrorCode.UNAUTHORIZED, message: str | None = None) -> None:
         super().__init__(code, message)

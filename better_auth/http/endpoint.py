@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 
 from better_auth import clock, rate_limits
 from better_auth.authentication.credentials import Credentials, SessionEnded
-from better_auth.authentication.pipeline import authenticate_leniently
+from better_auth.authentication.pipeline import authenticate, authenticate_leniently
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
 from better_auth.errors import (
@@ -114,6 +114,14 @@ class Call:
         except SessionEnded:
             self.session_ended = True
             return None
+
+    @cached_property
+    def key_holder(self) -> Principal | None:
+        """Whose API key was shown, also where keys are no sessions; else who calls."""
+        shown = from_request(self.request).api_key
+        if self.credentials.api_key or not shown:
+            return self.principal
+        return authenticate(Credentials(api_key=shown, client=self.client))
 
     def ensure_principal(self) -> Principal:
         """Raises ``Unauthorized``."""

@@ -30,7 +30,7 @@ class IntrospectBody(Body):
 @endpoint("POST", "/auth-proxy/introspect", body=IntrospectBody, accepts_form=True, renews=False)
 def introspect_through_proxy(call: Call) -> Reply:
     """Our addition: whether a token is good; who shows a service's secret is told what it stands for."""
-    service = find_service(shown_secret(call.request, call.body), call.principal)
+    service = find_service(shown_secret(call.request, call.body), call.key_holder)
     told = introspect(call.body["token"], asked_by=service)
     return Reply(dict(told) if service else {"active": told["active"]})
 

@@ -21,7 +21,7 @@ class IntrospectBody(Body):
 @endpoint("POST", "/introspect", body=IntrospectBody, accepts_form=True, renews=False, is_hot=True)
 def introspect_token(call: Call) -> Reply:
     """Our addition: what a token stands for (RFC 7662), for services that show a secret or an API key."""
-    service = identify_service(shown_secret(call.request, call.body), call.principal)
+    service = identify_service(shown_secret(call.request, call.body), call.key_holder)
     return Reply(dict(introspect(call.body["token"], asked_by=service)))
 
 
