@@ -14,7 +14,7 @@ from django.test import Client, TestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from apikeys import usage
+from apikeys import usage as key_usage
 from better_auth import access_tokens, accounts, clock, passwords, signing_keys, users
 from better_auth.conf.loading import merge
 from better_auth.legacy_credentials import last_methods, usage
@@ -171,6 +171,6 @@ def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     usage.forget()
     signing_keys.forget()
     access_tokens.forget()
-    usage.abandon()  # or it would be written at the end, when there is no database any more
+    key_usage.abandon()  # or it would be written at the end, when there is no database any more
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
         cache.clear()
