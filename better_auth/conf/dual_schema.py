@@ -186,6 +186,12 @@ class DualAuthSettings:
         "What ``principal.legacy_claims()`` tells of somebody who came without claims: its name for it, and "
         "ours (``legacy_id``, or a field of the user). Unset: ``user_id`` and ``email``.",
     )
+    compare_one_in: int = setting(
+        100,
+        "Of so many requests ``DualComparisonMiddleware`` shows one to both systems; 0: none.",
+        env="BETTER_AUTH_LEGACY_COMPARE_ONE_IN",
+        at_least=0,
+    )
     jwt: LegacyJwtSettings = group(LegacyJwtSettings, "JWTs of one service.")
     simplejwt: LegacySimpleJwtSettings = group(LegacySimpleJwtSettings, "djangorestframework-simplejwt.")
     authtoken: LegacyAuthtokenSettings = group(LegacyAuthtokenSettings, "Tokens of REST framework.")

@@ -2,6 +2,7 @@
 
 from better_auth.models.account import CREDENTIAL, Account
 from better_auth.models.audit_entry import AuditEntry
+from better_auth.models.dual_difference import DualDifference
 from better_auth.models.legacy import LegacyExchange, LegacyUse
 from better_auth.models.refresh_token import RefreshToken
 from better_auth.models.session import Session
@@ -15,6 +16,7 @@ __all__ = [
     "Account",
     "AuditEntry",
     "AuthColumns",
+    "DualDifference",
     "LegacyExchange",
     "LegacyUse",
     "MigrationStatus",

@@ -37,6 +37,9 @@ shadow_comparisons = Counter(
     "better_auth_shadow_comparisons", "Our check beside the legacy system's.", ["scheme", "result"]
 )
 trust_verdicts = Counter("better_auth_trust_verdicts", "Zero trust's verdicts.", ["decision", "reason"])
+dual_comparisons = Counter(
+    "better_auth_dual_comparisons", "Requests that were shown to the former system and to ours.", ["result"]
+)
 duration = Histogram("better_auth_duration_seconds", "Time to answer, by operation.", ["operation"])
 
 COUNT_SECONDS = 15
@@ -100,6 +103,7 @@ OBSERVED: dict[str, Counter | Histogram] = {
     "legacy_duration": legacy_duration,
     "shadow_comparison": shadow_comparisons,
     "trust_verdict": trust_verdicts,
+    "dual_comparison": dual_comparisons,
 }
 
 

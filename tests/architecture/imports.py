@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "checks",
                 "cors",
                 "drf",
+                "dual_comparison",
                 "front_door",
                 "health",
                 "management",
