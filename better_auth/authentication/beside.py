@@ -39,12 +39,12 @@ def find_shown(credentials: Credentials) -> Shown | None:
 
 def authenticate(credentials: Credentials, shown: Shown, ask: Ask) -> Principal | None:
     """Who is calling, by either system; ``ask`` asks ours. Raises ``InvalidCredentials``."""
-    others = replace(credentials, bearer=None) if shown.place == "bearer" else credentials
+    others = _without(shown, credentials)
     if not auth_settings.dual_auth.prefer_better_auth:
         return _former_first(credentials, others, shown, ask)
     ended: SessionEnded | None = None
     try:
-        principal = ask(others)
+        principal = ask(others) if others else None
     except SessionEnded as refusal:
         principal, ended = None, refusal
     principal = principal or _speak_for_former(credentials, shown) or _ask_whole(credentials, shown, ask)
@@ -53,13 +53,24 @@ def authenticate(credentials: Credentials, shown: Shown, ask: Ask) -> Principal 
     return principal
 
 
-def _former_first(credentials: Credentials, others: Credentials, shown: Shown, ask: Ask) -> Principal | None:
+def _without(shown: Shown, credentials: Credentials) -> Credentials | None:
+    """What else the request shows; None where that is nothing."""
+    if shown.place != "bearer":
+        return credentials
+    return replace(credentials, bearer=None) if credentials.cookies else None
+
+
+def _former_first(
+    credentials: Credentials, others: Credentials | None, shown: Shown, ask: Ask
+) -> Principal | None:
     refused: LegacyCookieRefused | None = None
     try:
         principal = _speak_for_former(credentials, shown)
     except LegacyCookieRefused as refusal:
         principal, refused = None, refusal
-    principal = principal or _ask_whole(credentials, shown, ask) or ask(others)
+    principal = principal or _ask_whole(credentials, shown, ask)
+    if principal is None and others is not None:
+        principal = ask(others)
     if principal is None and refused is not None:
         raise refused
     return principal

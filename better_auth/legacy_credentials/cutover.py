@@ -30,7 +30,7 @@ def ensure_before_cutover() -> None:
         moment: datetime | None = read_moment(text)
     except ValueError:
         moment = None
-    if moment is None or clock.now() >= moment:
+    if moment is None or clock.timestamp() >= moment.timestamp():
         told = f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "a date in the past"
         raise Refused(
             ErrorCode.LEGACY_TOKENS_ENDED,

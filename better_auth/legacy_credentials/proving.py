@@ -65,7 +65,7 @@ def prove(shown: Shown, *, for_exchange: bool = False, from_store: bool = False)
             return _prove_token(shown.token, from_store)
         if shown.scheme == SESSIONS:
             return _prove_session(shown.token, from_store)
-        known = signed.read_signed(shown.token)
+        known = shown.known or signed.read_signed(shown.token)
         if known is None:
             return None
         scheme = known.scheme
@@ -77,7 +77,7 @@ def prove(shown: Shown, *, for_exchange: bool = False, from_store: bool = False)
 
 def fingerprint(shown: Shown) -> str:
     """One for all spellings of one credential: of a JWT without its signature, which may have several."""
-    what = shown.token.rpartition(".")[0] if shown.scheme in (JWT, SIMPLEJWT) else shown.token
+    what = shown.token.rpartition(".")[0] if shown.scheme == JWT else shown.token
     return hashlib.sha256(f"{shown.scheme}:{what}".encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -13,6 +13,7 @@ from better_auth.crypto.jose import InvalidToken
 from better_auth.crypto.jwt_reading import is_jwt, read_header
 from better_auth.legacy_credentials import signed
 from better_auth.legacy_credentials.schemes import AUTHTOKEN, JWT, SESSIONS, SIMPLEJWT, is_on, rules_of
+from better_auth.legacy_credentials.signed import Signed
 
 Place = Literal["bearer", "header", "cookie"]
 # ``Token`` of rest_framework.authtoken: 20 random bytes in hex. No session token of ours is so long.
@@ -24,16 +25,21 @@ SESSION_KEY = re.compile(r"[0-9a-z]{8,40}")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``scheme``: of a JWT just ``jwt``, whoever made it; ``place``: where in the request it was."""
+    """``scheme``: of a JWT just ``jwt``, whoever made it; ``place``: where in the request it was;
+    ``known``: of a JWT that came before."""
 
     scheme: str
     token: str
     place: Place
+    known: Signed | None = None
 
 
 def find_shown(bearer: str | None, header_token: str | None, cookies: Mapping[str, str]) -> Shown | None:
     """None where a token of ours is shown, or nothing that a scheme in force could know."""
     if bearer:
+        known = signed.find_known(bearer)
+        if known is not None:
+            return Shown(JWT, bearer, "bearer", known)
         scheme = scheme_of(bearer)
         return Shown(scheme, bearer, "bearer") if scheme else None
     if header_token and is_on(AUTHTOKEN):
@@ -58,7 +64,7 @@ def find_named(token: str) -> Shown | None:
 def scheme_of(token: str) -> str | None:
     """Of a token that a bearer shows."""
     if is_jwt(token) and (is_on(JWT) or is_on(SIMPLEJWT)):
-        return JWT if signed.is_known(token) or not _is_ours(token) else None
+        return None if _is_ours(token) else JWT
     return AUTHTOKEN if AUTHTOKEN_KEY.fullmatch(token) and is_on(AUTHTOKEN) else None
 
 

@@ -15,7 +15,7 @@ from django.core.signals import setting_changed
 from better_auth.bounded import Bounded
 from better_auth.crypto.jose import InvalidToken, base64url_decode
 from better_auth.crypto.jws import ALGORITHMS
-from better_auth.crypto.jwt_reading import Claims, claims_in_part, read_header, signed_claims
+from better_auth.crypto.jwt_reading import Claims, claims_in_part, is_jwt, read_header, signed_claims
 from better_auth.legacy_credentials import keys
 from better_auth.legacy_credentials.schemes import JWT, SIMPLEJWT, JwtRules, is_on, rules_of
 
@@ -37,23 +37,19 @@ _verified: Bounded[Signed] = Bounded(MOST_VERIFIED)
 def read_signed(token: str) -> Signed | None:
     """The claims, and of which scheme they are; None where neither system has signed them. Their time is the
     caller's to judge, at each coming. Raises ``Refused`` where the keys can't be had."""
-    digest = _digest(token)
-    known = _verified.get(digest)
-    if known is not None:
-        return known
     for scheme in (JWT, SIMPLEJWT):
         if is_on(scheme):
             claims = _claims_by(rules_of(scheme), token)
             if claims is not None:
                 found = Signed(scheme, claims)
-                _verified.put(digest, found)
+                _verified.put(_digest(token), found)
                 return found
     return None
 
 
-def is_known(token: str) -> bool:
-    """Whether its signature was found good before."""
-    return _verified.get(_digest(token)) is not None
+def find_known(token: str) -> Signed | None:
+    """The same for a token that came before, whose signature was found good then."""
+    return _verified.get(_digest(token)) if is_jwt(token) else None
 
 
 def forget() -> None:

@@ -263,6 +263,7 @@ class TestClaims:
         assert code_of(service_jwt("4711", typ="refresh")) == "LEGACY_TOKEN_INVALID"
 
 
+@pytest.mark.usefixtures("frozen_time")
 class TestClocks:
     @pytest.mark.parametrize("claim", ["iat", "nbf"])
     def test_two_minutes_ahead(self, claim: str, configure: Configure) -> None:
