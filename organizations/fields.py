@@ -77,8 +77,9 @@ class TextOrTexts(StrictField):
     types = (str, list)
 
     def to_internal_value(self, value: Any) -> list[str]:
-        given = super().to_internal_value(value)
-        texts = [given] if isinstance(given, str) else given
+        if type(value) not in self.types:
+            raise serializers.ValidationError("Invalid input")
+        texts: list[Any] = [value] if isinstance(value, str) else value
         if len(texts) > MOST_NAMES:
             raise serializers.ValidationError(f"Too big: expected array to have <={MOST_NAMES} items")
         for text in texts:

@@ -27,7 +27,8 @@ LOOKUPS = {
     "ends_with": "endswith",
 }
 NEGATED = {"ne": "exact", "not_in": "in"}
-OPERATORS = frozenset(LOOKUPS) | frozenset(NEGATED)
+# In the protocol's order, which messages show.
+OPERATORS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "starts_with", "ends_with")
 TEXT_ONLY = frozenset({"contains", "starts_with", "ends_with"})
 
 

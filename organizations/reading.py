@@ -32,22 +32,27 @@ def list_organizations(user: UserRecord) -> list[Organization]:
 
 
 def visit(
-    user: UserRecord, session: SessionRecord, *, organization_id: str | None, slug: str | None
+    user: UserRecord,
+    session: SessionRecord,
+    *,
+    organization_id: str | None,
+    slug: str | None,
+    hides_unknown: bool = False,
 ) -> tuple[Organization, Member] | None:
     """The organization named, else the session's; None where there is neither.
 
     Raises ``BadRequest`` for one that does not exist, and ``Denial`` for somebody who is not in it; their
-    session is in none from then on.
+    session is in none from then on. ``hides_unknown``: an id that nobody has is one that they are not in.
     """
     if not slug:
         organization_id = organization_id or session.active_organization_id
         if not organization_id:
             return None
     row = organization.find(organization_id=organization_id, slug=slug)
-    if row is None:
+    if row is None and (slug or not hides_unknown):
         raise BadRequest(Code.ORGANIZATION_NOT_FOUND)
-    member = membership.find_member(row.id, user)
-    if member is None:
+    member = membership.find_member(row.id, user) if row else None
+    if row is None or member is None:
         if session.active_organization_id:
             active.switch(session, user, active_organization_id=None)
         raise Denial(403, Code.USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION)

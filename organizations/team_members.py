@@ -35,6 +35,8 @@ def list_user_teams(
 ) -> list[Team]:
     """The caller's own teams, of all their organizations or of one; or those of another member."""
     if not user_id or user_id == user.id:
+        if organization_id and membership.find_member(organization_id, user) is None:
+            raise Denial(403, Code.YOU_ARE_NOT_A_MEMBER_OF_THIS_ORGANIZATION)
         return _teams_of(user.key, organization_id)
     organization_id = teams.require_organization(organization_id or session.active_organization_id)
     member = membership.find_member(organization_id, user)

@@ -55,7 +55,7 @@ class MembersQuery(OrganizationQuery):
     sortDirection = Choice("asc", "desc")
     filterField = StrictText(required=False)
     filterValue = FilterValue(required=False)
-    filterOperator = Choice(*sorted(OPERATORS))
+    filterOperator = Choice(*OPERATORS)
 
 
 @operation("GET", "/list-members", access=Access.SIGNED_IN, query=MembersQuery)

@@ -138,6 +138,7 @@ def set_active_organization(call: Call) -> Reply:
         call.session,
         organization_id=body.get("organizationId"),
         slug=body.get("organizationSlug"),
+        hides_unknown=True,
     )
     if found is None:
         return Reply(None)
@@ -155,8 +156,10 @@ class PermissionsBody(Body):
 
 @operation("POST", "/has-permission", access=Access.SIGNED_IN, body=PermissionsBody)
 def has_organization_permission(call: Call) -> Reply:
-    if ("permissions" in call.body) == ("permission" in call.body):
-        raise BadRequest(ErrorCode.VALIDATION_ERROR, "[body] Invalid input")
+    given = [name for name in ("permissions", "permission") if name in call.body]
+    if len(given) != 1:
+        problem = "Invalid input: more than one option matched" if given else "Invalid input"
+        raise BadRequest(ErrorCode.VALIDATION_ERROR, f"[body] {problem}")
     organization_id = chosen_organization(call)
     if not organization_id:
         raise BadRequest(Code.NO_ACTIVE_ORGANIZATION)

@@ -148,6 +148,7 @@ class TestOutsiders:
             (403, "YOU_ARE_NOT_A_MEMBER_OF_THIS_ORGANIZATION", "GET", "/list-members", True),
             (403, "YOU_ARE_NOT_A_MEMBER_OF_THIS_ORGANIZATION", "GET", "/get-active-member-role", False),
             (403, "YOU_ARE_NOT_ALLOWED_TO_ACCESS_THIS_ORGANIZATION", "GET", "/list-teams", False),
+            (403, "YOU_ARE_NOT_A_MEMBER_OF_THIS_ORGANIZATION", "GET", "/list-user-teams", False),
             (403, None, "GET", "/list-invitations", False),
         ],
     )
@@ -199,6 +200,17 @@ class TestOutsiders:
         eve.founds()
         eve.call("POST", "/set-active", {"organizationId": acme["id"]})
         assert eve.session["activeOrganizationId"] is None
+
+    def test_to_enter_one_that_there_is_not_is_refused_like_one_of_others(
+        self, ann: Somebody, acme: dict[str, Any]
+    ) -> None:
+        """Asked of the original: an id is nobody's to guess, a slug can be asked for anyway."""
+        unknown = {"organizationSlug": "no-such"}
+        ann.refused(400, "ORGANIZATION_NOT_FOUND", "POST", "/set-active", unknown)
+        assert ann.session["activeOrganizationId"] == acme["id"]
+        unknown = {"organizationId": "no-such"}
+        ann.refused(403, "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION", "POST", "/set-active", unknown)
+        assert ann.session["activeOrganizationId"] is None
 
     def test_what_there_is_not_is_not_found(self, ann: Somebody, acme: dict[str, Any]) -> None:
         for query in ({"organizationId": "no-such"}, {"organizationSlug": "no-such"}):
