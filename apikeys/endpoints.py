@@ -32,7 +32,7 @@ OWNERS = {"name": "name", "prefix": "prefix", "expiresIn": "expires_in", "metada
 DAYS = 30
 
 
-@endpoint("POST", "/api-key/create", body=CreateBody, aliases=("/api-key",))
+@endpoint("POST", "/api-key/create", body=CreateBody, aliases=("/api-key",), changes_credentials=True)
 def create_api_key(call: Call) -> Reply:
     """The only answer that shows the key."""
     keys.purge()
@@ -52,7 +52,7 @@ def get_api_key(call: Call) -> Reply:
     return Reply(wire.key_object(key))
 
 
-@endpoint("POST", "/api-key/update", body=UpdateBody)
+@endpoint("POST", "/api-key/update", body=UpdateBody, changes_credentials=True)
 def update_api_key(call: Call) -> Reply:
     keys.purge()
     user = _user(call)
@@ -65,7 +65,7 @@ def update_api_key(call: Call) -> Reply:
     return Reply(wire.key_object(keys.update(key, chosen, wanted, by=_by(call))))
 
 
-@endpoint("POST", "/api-key/delete", access=Access.SIGNED_IN, body=KeyBody)
+@endpoint("POST", "/api-key/delete", access=Access.SIGNED_IN, body=KeyBody, changes_credentials=True)
 def delete_api_key(call: Call) -> Reply:
     keys.purge()
     key, _ = _own(call, call.body["keyId"], call.body.get("configId"), "delete")
@@ -95,7 +95,7 @@ def list_api_keys(call: Call) -> Reply:
     return Reply({"apiKeys": shown, "total": total, **paging})
 
 
-@endpoint("POST", "/api-key/rotate", access=Access.SIGNED_IN, body=RotateBody)
+@endpoint("POST", "/api-key/rotate", access=Access.SIGNED_IN, body=RotateBody, changes_credentials=True)
 def rotate_api_key(call: Call) -> Reply:
     """Our addition: another key in the place of this one, which stays good for ``overlap`` seconds."""
     key, chosen = _own(call, call.body["keyId"], call.body.get("configId"), "update")

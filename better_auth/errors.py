@@ -77,6 +77,7 @@ class ErrorCode(Enum):
     )
     PASSWORD_ALREADY_SET = "User already has a password set"
     BANNED_USER = "You have been banned from this application"
+    NOT_ALLOWED_WHILE_IMPERSONATING = "Only the users themselves can do this"
     INVALID_REFRESH_TOKEN = "Invalid refresh token"
     INVALID_CLIENT = "Client authentication failed"
     UNSUPPORTED_GRANT_TYPE = "Grant type is not supported"

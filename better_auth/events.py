@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -38,6 +38,7 @@ class AuthMethod(StrEnum):
     ACCESS_TOKEN = "access_token"
     API_KEY = "api_key"
     LEGACY_JWT = "legacy_jwt"
+    IMPERSONATION = "impersonation"
     LEGACY_SIMPLEJWT = "legacy_simplejwt"
     LEGACY_AUTHTOKEN = "legacy_authtoken"
     LEGACY_SESSION = "legacy_session"
@@ -48,12 +49,14 @@ class Client:
     """Where a request came from: address (canonical, or empty) and ``User-Agent`` (or empty).
 
     ``device_id`` and ``device_accounts`` are of the device's own cookie (``http.known_devices``).
+    ``impersonator_id``: who in truth acts there, in the name of the user who is signed in.
     """
 
     ip_address: str = ""
     user_agent: str = ""
     device_id: str = ""
     device_accounts: tuple[str, ...] = ()
+    impersonator_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,21 @@ class UserUnbanned(Event):
 
 class RoleChanged(Event):
     type = "role_changed"
+
+
+class ImpersonationStarted(Event):
+    type = "impersonation_started"
+
+
+class ImpersonationEnded(Event):
+    type = "impersonation_ended"
+
+
+class ImpersonationRefused(Event):
+    """An administrator in somebody's name tried what only that person may do."""
+
+    type = "impersonation_refused"
+    success = False
 
 
 class PermissionRefused(Event):
@@ -212,6 +230,20 @@ def observe(name: str, *labels: str, value: float = 1) -> None:
 
 
 def publish(event: Event) -> None:
-    """Record the event now, and announce it once the surrounding transaction has committed."""
+    """Record the event now, and announce it once the surrounding transaction has committed.
+
+    What is done in somebody's name has the one who did it as its actor.
+    """
+    event = _with_true_actor(event)
     recorded.send(sender=type(event), event=event)
     transaction.on_commit(lambda: committed.send_robust(sender=type(event), event=event), robust=True)
+
+
+def _with_true_actor(event: Event) -> Event:
+    impersonator_id = event.client.impersonator_id
+    if not impersonator_id or event.actor_id == impersonator_id:
+        return event
+    details = dict(event.details)
+    if event.actor_id not in ("", event.subject_id):
+        details["in_name_of"] = event.actor_id
+    return replace(event, actor_id=impersonator_id, details=details)

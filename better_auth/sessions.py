@@ -54,9 +54,15 @@ class ResumedSession:
 
 
 def issue(
-    user: UserRecord, *, client: Client, method: AuthMethod, remember: bool | None = True, **columns: Any
+    user: UserRecord,
+    *,
+    client: Client,
+    method: AuthMethod,
+    remember: bool | None = True,
+    expires_in: int | None = None,
+    **columns: Any,
 ) -> IssuedSession:
-    """Start a session: a week, or a day where it should not be remembered.
+    """Start a session: a week, or a day where it should not be remembered, or ``expires_in`` seconds.
 
     Raises ``Forbidden`` for a banned, inactive or deleted user, whatever the way in.
     """
@@ -65,7 +71,8 @@ def issue(
         raise Forbidden(ErrorCode.BANNED_USER, auth_settings.user.banned_message)
     hooks.before_session(user, method=method, client=client)
     token = new_session_token()
-    seconds = UNREMEMBERED_SECONDS if remember is False else auth_settings.session.expires_in
+    usual = UNREMEMBERED_SECONDS if remember is False else auth_settings.session.expires_in
+    seconds = expires_in or usual
     row = Session(
         user_id=user.key,
         token_hash=token_digest(token),
@@ -145,9 +152,10 @@ def is_steady(session: SessionRecord, user: UserRecord, now: datetime, *, renew:
 
 
 def due_at(session: SessionRecord) -> datetime:
-    """When the session, not idle and its user not shut out, is due for a renewal or over."""
+    """When the session, not idle and its user not shut out, is due for a renewal or over. Nothing prolongs
+    one in which an administrator acts for the user."""
     rules = auth_settings.session
-    if rules.disable_refresh:
+    if rules.disable_refresh or session.impersonated_by:
         return session.expires_at
     renewal = session.expires_at - timedelta(seconds=rules.expires_in - rules.update_age)
     return min(session.expires_at, renewal)
@@ -168,7 +176,9 @@ def is_due(session: SessionRecord, now: datetime) -> bool:
 
     Source: sessions-and-cookies.md, section 3.
     """
-    return not auth_settings.session.disable_refresh and due_at(session) <= now
+    if auth_settings.session.disable_refresh or session.impersonated_by:
+        return False
+    return due_at(session) <= now
 
 
 def list_active(user: UserRecord, *, with_impersonation: bool = False) -> list[SessionRecord]:
@@ -221,12 +231,26 @@ def revoke(session: SessionRecord, user: UserRecord) -> bool:
 
 
 def revoke_all(user: UserRecord, *, keep: SessionRecord | None = None) -> int:
-    """End all sessions of the user, but ``keep`` where given; the number ended."""
+    """End all sessions of the user, but ``keep`` where given, and those in which they act for others.
+
+    The number of their own.
+    """
+    end_impersonations(user)
     rows = Session.objects.filter(user_id=user.key)
     if keep is None:
         revocations.mark_user(user.id)
         return rows.delete()[0]
     return _delete(rows.exclude(pk=keep.id).values_list("pk", flat=True), user)
+
+
+def end_impersonations(administrator: UserRecord) -> None:
+    """Sessions in which this user acts in the names of others."""
+    rows = Session.objects.filter(impersonated_by=administrator.id)
+    doomed = list(rows.values_list("pk", flat=True))
+    if doomed:
+        for one in doomed:
+            revocations.mark_session(one)
+        Session.objects.filter(pk__in=doomed).delete()
 
 
 def refresh_copies(user: UserRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from better_auth.features.admin.endpoints import impersonation
 from better_auth.features.admin.endpoints import user_sessions as admin_sessions
 from better_auth.features.admin.endpoints import users as admin_users
 from better_auth.features.email_password import endpoints as email_password
@@ -21,6 +22,7 @@ operations = operations_in(
     admin_users,
     email_password,
     email_verification,
+    impersonation,
     introspection,
     jwt,
     legacy_exchange,

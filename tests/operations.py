@@ -40,6 +40,7 @@ VALID_BODIES: dict[str, Any] = {
     "/admin/revoke-user-session": {"sessionToken": "x"},
     "/admin/revoke-user-sessions": {"userId": "x"},
     "/admin/remove-user": {"userId": "x"},
+    "/admin/impersonate-user": {"userId": "x"},
     "/admin/set-user-password": {"userId": "x", "newPassword": "long enough"},
     "/admin/has-permission": {"permissions": {"user": ["list"]}},
 }

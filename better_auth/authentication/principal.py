@@ -31,6 +31,14 @@ class Principal:
     legacy: Proof | None = None
     factors: tuple[str, ...] = ()
 
+    @property
+    def impersonated_by(self) -> str | None:
+        """The id of the administrator who acts in the user's name; None where the user does so themselves."""
+        if self.session is not None:
+            return self.session.impersonated_by
+        actor = (self.claims or {}).get("act")  # RFC 8693, section 4.1
+        return str(actor["sub"]) if isinstance(actor, Mapping) and "sub" in actor else None
+
     def is_fresh(self, at: datetime) -> bool:
         """Signed in within ``SESSION.FRESH_AGE``; counted from the sign-in, renewals do not help."""
         age = auth_settings.session.fresh_age

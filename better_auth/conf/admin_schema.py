@@ -23,6 +23,21 @@ class AdminSettings:
     admin_user_ids: tuple[str, ...] = setting(
         (), "Ids of users who may do everything.", env="BETTER_AUTH_ADMIN_USER_IDS"
     )
+    allow_impersonating_admins: bool = setting(
+        False, "Even they can be.", env="BETTER_AUTH_ADMIN_ALLOW_IMPERSONATING_ADMINS"
+    )
+    impersonation_expires_in: int = setting(
+        3600,
+        "Seconds that an administrator may act in somebody's name; nothing prolongs them.",
+        env="BETTER_AUTH_ADMIN_IMPERSONATION_EXPIRES_IN",
+        at_least=1,
+    )
+    impersonation_changes_credentials: bool = setting(
+        False,
+        "Administrators may change passwords, addresses and other ways to sign in while they act in "
+        "somebody's name, and delete the user.",
+        env="BETTER_AUTH_ADMIN_IMPERSONATION_CHANGES_CREDENTIALS",
+    )
     superuser_role: str | None = setting(
         None,
         "Role that Django's superusers have beside their own; unset: none.",

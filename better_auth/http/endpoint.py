@@ -37,7 +37,7 @@ from better_auth.errors import (
     ServiceUnavailable,
     Unauthorized,
 )
-from better_auth.events import AuthMethod, Client, observe
+from better_auth.events import AuthMethod, Client, ImpersonationRefused, observe, publish
 from better_auth.http import bodies, cookies, origin
 from better_auth.http.credentials import from_request
 from better_auth.http.fields import UNDEFINED, Body
@@ -66,6 +66,7 @@ class Operation:
     ``is_offered``: whether the settings in force have it at all; where not, nobody can tell it from a path
     that there never was. ``takes_legacy``: a credential of a former system will do, too, behind which there
     is no session of ours. ``needs_row``: a session that has no row, as an API key's, will not do.
+    ``changes_credentials``: what only users themselves may do, not who impersonates them.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Operation:
     needs_row: bool = False
     is_hot: bool = False
     takes_legacy: bool = False
+    changes_credentials: bool = False
     aliases: tuple[str, ...] = ()
     is_offered: Callable[[], bool] | None = None
 
@@ -104,7 +106,11 @@ class Call:
 
     @property
     def client(self) -> Client:
-        return self.credentials.client
+        """Where the request came from; once it is known who calls, also who acts in their name."""
+        principal = vars(self).get("principal")
+        impersonator_id = principal.impersonated_by if principal else None
+        client = self.credentials.client
+        return replace(client, impersonator_id=impersonator_id) if impersonator_id else client
 
     @cached_property
     def principal(self) -> Principal | None:
@@ -237,6 +243,8 @@ def _prepare(call: Call) -> None:
         call.query = operation.query.parse(query, place="query")
     if operation.access is not Access.ANYONE:
         _ensure_access(call)
+    if operation.changes_credentials:
+        _ensure_themselves(call)
     if operation.guards_login:
         origin.ensure_no_cross_site_form(request)
 
@@ -252,6 +260,20 @@ def _ensure_access(call: Call) -> None:
         raise Forbidden(ErrorCode.SESSION_NOT_FRESH)
     if call.operation.needs_row:
         call.ensure_row()
+
+
+def _ensure_themselves(call: Call) -> None:
+    """Raises ``NOT_ALLOWED_WHILE_IMPERSONATING``, and leaves an entry in the audit log."""
+    principal = call.principal
+    if principal is None or not principal.impersonated_by:
+        return
+    if not auth_settings.admin.impersonation_changes_credentials:
+        publish(
+            ImpersonationRefused(
+                client=call.client, subject_id=principal.user.id, details={"operation": call.operation.name}
+            )
+        )
+        raise Forbidden(ErrorCode.NOT_ALLOWED_WHILE_IMPERSONATING)
 
 
 def _query(request: HttpRequest) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def read(jar: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
 
 
 def deliver(issued: IssuedSession, reply: Reply) -> None:
-    """Remember, at the device, that it signed in to this account."""
-    if not auth_settings.rate_limit.is_on:
+    """Remember, at the device, that it signed in to this account; whoever impersonates has not."""
+    if not auth_settings.rate_limit.is_on or issued.session.impersonated_by:
         return
     device_id, tags = read(reply.request_cookies)
     device_id = device_id or random_string(ID_LENGTH, ALPHANUMERIC)

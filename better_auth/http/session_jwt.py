@@ -51,15 +51,18 @@ def is_on() -> bool:
 
 
 def claims_of(user: UserRecord, session: SessionRecord, **more: Any) -> Claims:
-    """The whole user, or what the host's hook says instead; ``sub`` is the user in any case. ``more``: claims
-    that nobody may replace."""
+    """The whole user, or what the host's hook says instead; ``sub`` is the user in any case, ``act`` whoever
+    acts in their name (RFC 8693, section 4.1). ``more``: claims that nobody may replace."""
     payload = hooks.jwt_claims(user, session) if hooks.has_jwt_claims() else wire.user_object(user)
-    return _claims(payload, sub=user.id, **more)
+    return _claims(payload, sub=user.id, **_actor(session.impersonated_by), **more)
 
 
-def claims_of_copy(user: Mapping[str, Any]) -> Claims | None:
-    """Of a user as a copy in a cookie has them; None where the host's hook wants to see more."""
-    return None if hooks.has_jwt_claims() else _claims(user, sub=user["id"])
+def claims_of_copy(copy: Mapping[str, Any]) -> Claims | None:
+    """Of a session and its user as a copy in a cookie has them; None where the host's hook wants more."""
+    if hooks.has_jwt_claims():
+        return None
+    user, session = copy["user"], copy["session"]
+    return _claims(user, sub=user["id"], **_actor(session.get("impersonatedBy")))
 
 
 def mint(claims: Claims, *, expires_in: int | None = None) -> str:
@@ -81,6 +84,10 @@ def announce(reply: Reply, claims: Claims) -> None:
 def headers(token: str) -> tuple[tuple[str, str], ...]:
     """The same for an answer that has no reply."""
     return ((HEADER, token), ("Access-Control-Expose-Headers", HEADER))
+
+
+def _actor(impersonator_id: str | None) -> dict[str, Any]:
+    return {"act": {"sub": impersonator_id}} if impersonator_id else {}
 
 
 def _claims(payload: Mapping[str, Any], **fixed: Any) -> Claims:

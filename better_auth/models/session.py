@@ -30,6 +30,13 @@ class Session(models.Model):
 
     class Meta:
         db_table = "better_auth_sessions"
+        indexes = [
+            models.Index(
+                fields=["impersonated_by"],
+                condition=models.Q(impersonated_by__isnull=False),
+                name="auth_session_impersonator",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -64,6 +64,8 @@ PROTOCOL_ROUTES = {
     ("POST", "/admin/remove-user"),
     ("POST", "/admin/set-user-password"),
     ("POST", "/admin/has-permission"),
+    ("POST", "/admin/impersonate-user"),
+    ("POST", "/admin/stop-impersonating"),
 }
 OUR_ROUTES = {
     ("POST", "/password-strength"),

@@ -5,6 +5,8 @@ Like a JWT it speaks for the user alone; unlike one it ends with its refresh tok
 
 from __future__ import annotations
 
+from typing import Any
+
 from better_auth import access_tokens, refresh_tokens, sessions
 from better_auth.authentication.credentials import Credentials, InvalidBearer
 from better_auth.authentication.principal import Principal
@@ -27,5 +29,7 @@ def authenticate(credentials: Credentials) -> Principal | None:
     if found is None:
         raise InvalidBearer
     session, user = found
-    claims = {"exp": token.expires_at, "sid": session.id}
+    claims: dict[str, Any] = {"exp": token.expires_at, "sid": session.id}
+    if session.impersonated_by:
+        claims["act"] = {"sub": session.impersonated_by}
     return Principal(user, None, AuthMethod.ACCESS_TOKEN, claims=claims)

@@ -73,6 +73,7 @@ def _tell(before: UserRecord, after: UserRecord, columns: Mapping[str, Any], act
     elif before.banned and not after.banned:
         tell(UserUnbanned)
     if after.role != before.role:
+        sessions.end_impersonations(after)  # what gave the right to them may be gone
         tell(RoleChanged, before=before.role, after=after.role)
     if after.email != before.email:
         tell(EmailChanged)

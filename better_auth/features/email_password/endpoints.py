@@ -135,7 +135,14 @@ class ChangePasswordBody(Body):
     revokeOtherSessions = StrictBoolean(required=False)
 
 
-@endpoint("POST", "/change-password", access=Access.SIGNED_IN, needs_row=True, body=ChangePasswordBody)
+@endpoint(
+    "POST",
+    "/change-password",
+    access=Access.SIGNED_IN,
+    needs_row=True,
+    body=ChangePasswordBody,
+    changes_credentials=True,
+)
 def change_password(call: Call) -> Reply:
     issued = password_change.change_password(
         call.user,

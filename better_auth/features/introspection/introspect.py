@@ -21,7 +21,7 @@ from better_auth.storage.records import SessionRecord
 
 # Nothing more is said of a token that is not good, be it unknown, over, or somebody else's.
 INACTIVE: Mapping[str, Any] = {"active": False}
-CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope")
+CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope", "act")
 
 
 def introspect(token: str, *, asked_by: str | None) -> Mapping[str, Any]:
@@ -57,7 +57,7 @@ def _may_know(name: str | None, principal: Principal) -> bool:
 
 def _describe(principal: Principal) -> dict[str, Any]:
     of_server = {"iss": access_tokens.issuer(), "aud": access_tokens.audience()}
-    of_session = _times(principal.session) if principal.session else {}
+    of_session = _of_session(principal.session) if principal.session else {}
     claims = {**of_server, **of_session, **(principal.claims or {}), "sub": principal.user.id}
     return {
         "active": True,
@@ -70,9 +70,10 @@ def _describe(principal: Principal) -> dict[str, Any]:
     }
 
 
-def _times(session: SessionRecord) -> dict[str, Any]:
+def _of_session(session: SessionRecord) -> dict[str, Any]:
     return {
         "sid": session.id,
+        **({"act": {"sub": session.impersonated_by}} if session.impersonated_by else {}),
         "iat": clock.epoch_ms(session.created_at) // 1000,
         "exp": clock.epoch_ms(session.expires_at) // 1000,
     }

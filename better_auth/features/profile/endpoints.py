@@ -52,7 +52,14 @@ class ChangeEmailBody(Body):
     callbackURL = StrictText(required=False)
 
 
-@endpoint("POST", "/change-email", access=Access.SIGNED_IN, needs_row=True, body=ChangeEmailBody)
+@endpoint(
+    "POST",
+    "/change-email",
+    access=Access.SIGNED_IN,
+    needs_row=True,
+    body=ChangeEmailBody,
+    changes_credentials=True,
+)
 def change_email(call: Call) -> Reply:
     changed = change_the_email(
         call.user,
@@ -69,7 +76,14 @@ class DeleteUserBody(Body):
     token = StrictText(required=False)
 
 
-@endpoint("POST", "/delete-user", access=Access.SIGNED_IN, needs_row=True, body=DeleteUserBody)
+@endpoint(
+    "POST",
+    "/delete-user",
+    access=Access.SIGNED_IN,
+    needs_row=True,
+    body=DeleteUserBody,
+    changes_credentials=True,
+)
 def delete_user(call: Call) -> Reply:
     outcome = deletion.delete_user(
         call.ensure_principal(),
@@ -86,7 +100,7 @@ class DeletionQuery(Body):
     callbackURL = StrictText(required=False)
 
 
-@endpoint("GET", "/delete-user/callback", query=DeletionQuery)
+@endpoint("GET", "/delete-user/callback", query=DeletionQuery, changes_credentials=True)
 def delete_user_callback(call: Call) -> Reply:
     callback_url = call.query.get("callbackURL", "")
     origin.ensure_trusted_url(callback_url)
@@ -108,7 +122,14 @@ class UnlinkAccountBody(Body):
     accountId = StrictText()
 
 
-@endpoint("POST", "/unlink-account", access=Access.FRESH, needs_row=True, body=UnlinkAccountBody)
+@endpoint(
+    "POST",
+    "/unlink-account",
+    access=Access.FRESH,
+    needs_row=True,
+    body=UnlinkAccountBody,
+    changes_credentials=True,
+)
 def unlink_account(call: Call) -> Reply:
     unlinking.unlink_account(call.user, row_id=call.body["accountId"], client=call.client)
     return Reply({"status": True})

@@ -136,7 +136,7 @@ def _flag(call: Call, name: str) -> bool:
 def _copied(call: Call, copy: dict[str, Any]) -> Reply:
     reply = Reply(copy)
     if session_jwt.is_announced():
-        claims = session_jwt.claims_of_copy(copy["user"])
+        claims = session_jwt.claims_of_copy(copy)
         if claims is None and call.principal and call.principal.session:
             claims = session_jwt.claims_of(call.user, call.session)
         if claims is not None:

@@ -94,7 +94,9 @@ def sign_in_social(call: Call) -> Reply:
     raise NotFound(ErrorCode.PROVIDER_NOT_FOUND)
 
 
-@endpoint("POST", "/link-social", access=Access.SIGNED_IN, needs_row=True, body=SocialBody)
+@endpoint(
+    "POST", "/link-social", access=Access.SIGNED_IN, needs_row=True, body=SocialBody, changes_credentials=True
+)
 def link_social(call: Call) -> Reply:
     raise NotFound(ErrorCode.PROVIDER_NOT_FOUND)
 
