@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from better_auth import clock, rate_limits
-from better_auth.authentication.credentials import InvalidCredentials, LegacyRefused
+from better_auth.authentication.credentials import InvalidCredentials
 from better_auth.authentication.pipeline import authenticate_leniently
 from better_auth.authentication.principal import Principal
 from better_auth.bounded import Bounded
@@ -65,15 +65,14 @@ def ensure_trusted(request: HttpRequest, policy: Policy, match: ResolverMatch | 
     ``ZERO_TRUST.MODE`` is ``report``; who was refused and why stands in the audit log."""
     credentials = from_request(request, renew=handover.is_heard(request), from_store=policy.recheck)
     principal: Principal | None = None
-    refused: LegacyRefused | None = None
+    refused: InvalidCredentials | None = None
     try:
-        principal = authenticate_leniently(credentials)
-    except LegacyRefused as refusal:
-        refused = refusal
-    except InvalidCredentials:
-        pass
+        principal = handover.known_key(request) or authenticate_leniently(credentials)
+    except InvalidCredentials as refusal:
+        refused = refusal if refusal.code is not ErrorCode.UNAUTHORIZED else None
     if principal is not None:
         handover.tell(request, principal)
+        handover.keep_key(request, principal)  # its use was counted, and the view must not count it again
     verdict = verify_trust(principal, _facts(principal, credentials.client), policy)
     observe("trust_verdict", verdict.decision, verdict.reason)
     if verdict.decision is Decision.ALLOW:
@@ -81,7 +80,7 @@ def ensure_trusted(request: HttpRequest, policy: Policy, match: ResolverMatch | 
     if principal is not None:
         _write_down(principal, credentials.client, verdict, request.method or "", match)
     if auth_settings.zero_trust.mode == "enforce":
-        raise refused or _refusal(principal, verdict)  # of the former system's they are told what is wrong
+        raise refused or _refusal(principal, verdict)  # a spent key has a code of its own
 
 
 def _facts(principal: Principal | None, client: Client) -> RequestFacts:

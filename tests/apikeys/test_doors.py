@@ -18,6 +18,7 @@ from apikeys.server_calls import update_api_key, verify_api_key
 from better_auth.drf import BetterAuthentication, IsSignedIn
 from better_auth.storage.records import UserRecord
 from tests.conftest import ApiClient
+from tests.host.trust import TRUST
 from tests.host.urls import urlpatterns as of_host
 
 MakeKey = Callable[..., dict[str, Any]]
@@ -112,6 +113,12 @@ class TestRestFramework:
         made = make_key(remaining=5)
         assert program(made["key"]).get("/two-doors").status_code == 200
         assert ApiKey.objects.get().remaining == 4
+
+    def test_zero_trust_is_no_further_use(self, make_key: MakeKey, settings: Any) -> None:
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, TRUST]
+        made = make_key(remaining=2)
+        client = program(made["key"])
+        assert [client.get("/two-doors").status_code for _ in range(3)] == [200, 200, 429]
 
     def test_a_permission_without_an_action_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="at least one action"):
