@@ -7,6 +7,7 @@ differ only in what they make of that: a protocol endpoint goes on as anonymous,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
@@ -60,10 +61,11 @@ def authenticate_leniently(credentials: Credentials) -> Principal | None:
     except InvalidBearer:
         return authenticate(replace(credentials, bearer=None))
     except LegacyRefused as refusal:
-        principal = _ask(replace(credentials, bearer=None))
-        if principal is None:
-            raise refusal
-        return principal
+        with suppress(InvalidCredentials):
+            principal = _ask(replace(credentials, bearer=None))
+            if principal is not None:
+                return principal
+        raise refusal
 
 
 def ask_ours(credentials: Credentials) -> Principal | None:
