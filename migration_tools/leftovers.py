@@ -17,18 +17,20 @@ from django.contrib.auth.hashers import (
     identify_hasher,
     is_password_usable,
 )
-from django.db.models import Count
+from django.db.models import Count, Max, Q, Sum
 
+from better_auth import clock
 from better_auth.adopted_keys import ADOPTED
 from better_auth.conf import auth_settings
 from better_auth.crypto.legacy_hashes import LegacyHasher
-from better_auth.models import CREDENTIAL, Account, MigrationStatus, SigningKey
+from better_auth.models import CREDENTIAL, Account, LegacyUse, MigrationStatus, SigningKey
 from better_auth.storage.records import carrier_model
 from migration_tools import journal, statistics
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState, RunState
 
 UNREADABLE = "unknown"
 CHUNK = 5000
+RECENT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def survey() -> Survey:
         lambda: _hashes(uses),
         lambda: _variables(uses),
         _keys,
+        _credentials,
         _rollbacks,
         lambda: _settings(uses),
     ]
@@ -179,6 +182,20 @@ def _keys() -> Iterator[Leftover]:
         yield Leftover("signing-keys", text, "cleanup_auth deletes them after that day")
 
 
+def _credentials() -> Iterator[Leftover]:
+    """The schemes whose credentials still came within ``RECENT``; a refused one needs nothing any more."""
+    seen = LegacyUse.objects.filter(
+        Q(accepted__gt=0) | Q(exchanged__gt=0), day__gt=clock.now().date() - RECENT
+    )
+    counts = (
+        seen.order_by("scheme").values_list("scheme").annotate(Sum("accepted"), Sum("exchanged"), Max("day"))
+    )
+    for scheme, accepted, exchanged, last in counts:
+        came = f"{accepted + exchanged:,} credentials of scheme {scheme} came in {RECENT.days} days"
+        text = f"{came}, the last on {last}"
+        yield Leftover("credentials", text, "legacy_report names the clients that still send them")
+
+
 def _rollbacks() -> Iterator[Leftover]:
     ended = (RunState.FINISHED, RunState.LAZY)
     runs = MigrationRun.objects.filter(rollback_closed_at=None, state__in=ended)
@@ -194,6 +211,9 @@ def _settings(uses: Mapping[str, HashUse]) -> Iterator[Leftover]:
     if rules.mode != "off":
         text = f"MIGRATION.MODE is {rules.mode}: the legacy system behind {rules.source} is asked"
         yield Leftover("settings", text, "switch it off when it is asked nothing any more")
+    if auth_settings.dual_auth.enabled:
+        text = "ENABLE_DUAL_AUTH is on: credentials of the legacy system are taken"
+        yield Leftover("settings", text, "switch it off when none come any more, or set the cutover's date")
     for algorithm in auth_settings.password.equalized_algorithms:
         if algorithm not in uses:
             text = f"PASSWORD.EQUALIZED_ALGORITHMS has {algorithm}, and nobody has such a hash"

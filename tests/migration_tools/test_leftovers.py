@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 
-from better_auth import passwords, users
-from better_auth.models import SigningKey
+from better_auth import clock, passwords, users
+from better_auth.models import LegacyUse, SigningKey
 from tests.conftest import ApiClient
 from tests.migration_tools.conftest import LEGACY_PASSWORD, Migrate, people, person
 
@@ -134,3 +134,19 @@ def test_a_setting_that_is_for_nobody(configure: Any) -> None:
     assert codes()["settings"] == [
         "PASSWORD.EQUALIZED_ALGORITHMS has legacy_bcrypt, and nobody has such a hash"
     ]
+
+
+def test_credentials_of_the_other_system_that_still_come() -> None:
+    today = clock.now().date()
+    client = {"scheme": "simplejwt", "client": "app 1.2"}
+    LegacyUse.objects.create(day=today, **client, accepted=3, refused=5, exchanged=1)
+    LegacyUse.objects.create(day=today - timedelta(days=40), scheme="session", client="", accepted=9)
+    LegacyUse.objects.create(day=today, scheme="authtoken", client="", refused=2)
+    assert codes()["credentials"] == [
+        f"4 credentials of scheme simplejwt came in 30 days, the last on {today}"
+    ]
+
+
+def test_dual_authentication_that_is_still_on(configure: Any) -> None:
+    configure(DUAL_AUTH={"ENABLED": True})
+    assert codes()["settings"] == ["ENABLE_DUAL_AUTH is on: credentials of the legacy system are taken"]
