@@ -164,6 +164,7 @@ def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
 def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A thread would not see what a test has not committed.
     monkeypatch.setattr(signing_keys, "behind", signing_keys.run_safely)
+    monkeypatch.setattr(key_usage, "_begin", lambda: None)
     monkeypatch.setattr(WrittenBehind, "_ensure_writer", lambda behind: None)
     yield
     local.clear()
