@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -32,7 +32,10 @@ class Person:
 
 
 def operator_of(request: HttpRequest) -> Operator:
-    return Operator(wire_id_of(request.user), from_request(request).client)
+    client, principal = from_request(request).client, getattr(request, "principal", None)
+    if principal and principal.impersonated_by:
+        client = replace(client, impersonator_id=principal.impersonated_by)
+    return Operator(wire_id_of(request.user), client)
 
 
 def wire_id_of(user: Any) -> str:

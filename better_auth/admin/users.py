@@ -25,7 +25,8 @@ from django.utils.text import Truncator
 from better_auth import clock, users
 from better_auth.admin import operations, people, resets
 from better_auth.admin.filters import LastMethodFilter
-from better_auth.admin.read_only import ModelAdmin, is_page_of
+from better_auth.admin.read_only import is_page_of
+from better_auth.admin.user_actions import UserActions
 from better_auth.admin.wording import counted, moment
 from better_auth.models import CREDENTIAL, Account
 from better_auth.storage.records import UserRecord, user_record
@@ -51,7 +52,7 @@ class UserForm(AnyModelForm):
         return users.normalize_email(self.cleaned_data["email"] or "") or None
 
 
-class CarrierAdmin(ModelAdmin):
+class CarrierAdmin(UserActions):
     """What both ways to have users share."""
 
     form = UserForm
@@ -70,7 +71,7 @@ class CarrierAdmin(ModelAdmin):
     search_fields: ClassVar[tuple[str, ...]] = ("email", "name", "username", "phone_number")
     list_per_page = 50
     show_full_result_count = False
-    actions = ("revoke_sessions", "send_password_reset")
+    actions = ("ban_users", "unban_users", "impersonate", "revoke_sessions", "send_password_reset")
     shown_always = (
         "wire_id",
         "activity",

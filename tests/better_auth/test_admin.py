@@ -230,6 +230,58 @@ def test_all_sessions_of_the_selected_users_end(
     assert told == {(the_user(OPERATOR).id, ann.id, 2), (the_user(OPERATOR).id, bob.id, 1)}
 
 
+def test_users_are_banned_and_let_in_again(
+    operator: Client, make_user: Callable[..., UserRecord], browser: Any
+) -> None:
+    user, other = make_user(), make_user("bob@example.com")
+    browser.sign_in()
+    own = the_user(OPERATOR)
+    html = act(operator, user_list(), "ban_users", user.key, own.key)
+    assert "Banned 1 user." in html
+    assert "You cannot ban yourself." in html
+    assert browser.session() is None
+    assert browser.sign_in().json()["code"] == "BANNED_USER"
+    shown = operator.get(user_list(), {"banned__exact": "1"}).context["cl"].result_list
+    assert [row.pk for row in shown] == [user.key]
+    html = act(operator, user_list(), "unban_users", user.key, other.key)
+    assert "Lifted the ban of 1 user." in html
+    assert browser.sign_in().status_code == 200
+    told = [(row.event_type, row.actor_id, row.subject_id) for row in entries(event_type__contains="banned")]
+    assert told == [("user_banned", own.id, user.id), ("user_unbanned", own.id, user.id)]
+
+
+def test_an_operator_acts_for_a_user_and_goes_back(
+    make_user: Callable[..., UserRecord], browser: Any
+) -> None:
+    user, boss = make_user(), make_user(OPERATOR, role="admin")
+    get_user_model()._default_manager.filter(pk=boss.key).update(is_staff=True, is_superuser=True)
+    browser.sign_in(OPERATOR)
+    chosen = {"action": "impersonate", "_selected_action": [user.key]}
+    assert browser.post(user_list(), chosen).headers["location"] == "http://testserver/"
+    session = browser.session()
+    assert (session["user"]["id"], session["session"]["impersonatedBy"]) == (user.id, boss.id)
+    entry = entries(event_type="impersonation_started")[0]
+    assert (entry.actor_id, entry.subject_id) == (boss.id, user.id)
+    assert browser.api("POST", "/admin/stop-impersonating", {}).json()["user"]["id"] == boss.id
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_an_operator_acts_for_one_at_a_time(
+    operator: Client, make_user: Callable[..., UserRecord], number: int
+) -> None:
+    keys = [user.key for user in people(make_user, 2)][:number] or [the_user(OPERATOR).key]
+    html = act(operator, user_list(), "impersonate", *keys)
+    assert ("Select one user to act for." if number else "You cannot impersonate admins") in html
+    assert entries(event_type="impersonation_started") == []
+
+
+def test_a_clerk_does_not_act_for_users(clerk: Client, make_user: Callable[..., UserRecord]) -> None:
+    user = make_user()
+    act(clerk, user_list(), "impersonate", user.key)
+    assert entries(event_type="impersonation_started") == []
+    assert "Banned 1 user." in act(clerk, user_list(), "ban_users", user.key)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_password_reset_is_mailed_and_leads_to_the_front_end(
     make_user: Callable[..., UserRecord],
