@@ -357,7 +357,7 @@ def new_email(name: str = "ann") -> str:
     return f"{name}-{secrets.token_hex(6)}@example.com"
 
 
-def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = 180.0) -> Any:
     """The first true value of the condition."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

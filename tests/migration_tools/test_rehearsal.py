@@ -236,7 +236,7 @@ def test_one_that_is_cut_short_leaves_nothing(
 ) -> None:
     before = site.database.dump()
     site.log.write_text("")
-    source = with_neutral_file(tmp_path, *people(20_000))
+    source = with_neutral_file(tmp_path, *people(5_000))
     with running(site, "rehearse_migration", *source, "--copy-users", "--batch-size", "1") as process:
         wait_for(lambda: "\nMigration …" in site.log.read_text(), "the migration")
         assert list(temporary.iterdir()) != []
