@@ -60,7 +60,7 @@ def ensure_right(target: Target, path: str = PATH) -> None:
     address = urlsplit(target.url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
     cookie = target.cookies.read_text().splitlines()[-1]
-    connection.request("GET", path, headers={"Cookie": cookie})
+    connection.request("GET", path, headers={target.header: cookie})
     answer = connection.getresponse()
     body = answer.read()
     if answer.status != 200 or json.loads(body)["user"]["email"] != target.email:
@@ -79,6 +79,7 @@ def press(
     command = [*pinned(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s"]
     command += ["-s", str(HERE / "lua/load.lua"), target.url + path]
     environ = {"PATH": os.environ["PATH"], "COOKIES": str(target.cookies), "ORIGIN": target.url}
+    environ["HEADER"] = target.header
     before = target.cpu_seconds()
     done = subprocess.run(
         command, env={**environ, **({"BODY": body} if body else {})}, capture_output=True, text=True

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import sessions
+from tests.bench import api_keys, sessions
 from tests.bench.loads import Measured, Window, ensure_right, no_cookies, one_cookie, press
 from tests.bench.servers import KEPT_MEMORY, PATH, SERVER_CORE, Target, ours, pinned, prepared_site, reference
 from tests.server import CHECKOUT, PASSWORD
@@ -176,6 +176,37 @@ class Bench:
             Row("introspected", "an opaque token that was asked about", mine, promised, 1, False, "cpu")
         )
 
+    def api_key(self) -> Row:
+        with prepared_site() as site, ours(site, "x-api-key, WSGI") as target:
+            mine = self._measured(api_keys.planted(target, site, count=1000))
+        with reference("api-key", self.workspace) as target:
+            peer = self._measured(target, warm_up=self.pace.reference_warm_up)
+        return Row("api-key", "get-session by an API key without limits", mine, peer, 5)
+
+    def api_key_size(self) -> Row:
+        few, many = 100, 100_000
+        with (
+            prepared_site(count=10, taken=10) as small,
+            prepared_site(count=10, taken=10) as large,
+            ours(large, f"{many:,} keys", **FROM_DATABASE) as target,
+            ours(small, f"{few:,} keys", **FROM_DATABASE) as other,
+        ):
+            mine, peer = self._in_turn(
+                api_keys.planted(target, large, count=many), api_keys.planted(other, small, count=few)
+            )
+        return Row("api-key-size", f"an API key of {many:,} against {few:,}", mine, peer, 1.2, False, "p50")
+
+    def api_key_verified(self) -> Row:
+        windows = tuple(
+            _loop([sys.executable, "-m", "tests.bench.api_keys", str(self.pace.seconds)])
+            for _ in range(self.pace.windows)
+        )
+        promised = Measured("as promised", (Window(33_333, 30, 30, 30, 30, 1, 0),))
+        mine = Measured("in the process", windows)
+        return self._told(
+            Row("api-key-verified", "an API key, remembered, no limits", mine, promised, 1, False, "cpu")
+        )
+
     def statements(self) -> dict[str, int]:
         with prepared_site(count=10, taken=10) as site:
             return sessions.count_statements(site)
@@ -236,6 +267,9 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "size": Bench.size,
     "verify": Bench.verify,
     "introspected": Bench.introspected,
+    "api-key": Bench.api_key,
+    "api-key-size": Bench.api_key_size,
+    "api-key-verified": Bench.api_key_verified,
 }
 
 

@@ -33,13 +33,15 @@ DEFAULT_HASH = {"BETTER_AUTH_ARGON2_MEMORY_COST": "19456", "BETTER_AUTH_ARGON2_T
 
 @dataclass(frozen=True)
 class Target:
-    """A server under load. ``cookies``: a file of ``Cookie`` headers, of living sessions of ``email``."""
+    """A server under load. ``cookies``: a file of ``Cookie`` headers, of living sessions of ``email``; or of
+    another ``header``."""
 
     name: str
     url: str
     pid: int
     cookies: Path
     email: str
+    header: str = "Cookie"
 
     def cpu_seconds(self) -> float:
         """Of the process and all its descendants so far."""
@@ -86,7 +88,7 @@ def ours(
 
 @contextmanager
 def reference(mode: str, workspace: Path) -> Iterator[Target]:
-    """The original; ``mode``: "pg", "redis" or "cookie"."""
+    """The original; ``mode``: "pg", "redis", "cookie", "jwt" or "api-key"."""
     folder = HERE / "reference"
     install_libraries(folder)
     with reserved_port() as port:
@@ -109,9 +111,10 @@ def reference(mode: str, workspace: Path) -> Iterator[Target]:
                 raise SystemExit("The original server did not start, see above.")
             ready = json.loads(line)
             cookies = workspace / f"cookies-{secrets.token_hex(4)}"
-            cookies.write_text(ready["cookie"] + "\n")
+            cookies.write_text((ready.get("key") or ready["cookie"]) + "\n")
+            header = "x-api-key" if "key" in ready else "Cookie"
             url = f"http://127.0.0.1:{port}"
-            yield Target(f"original, {mode}", url, process.pid, cookies, ready["email"])
+            yield Target(f"original, {mode}", url, process.pid, cookies, ready["email"], header)
 
 
 def pinned(core: str) -> list[str]:

@@ -1,4 +1,4 @@
--- COOKIES: a file with one Cookie header a line, taken in turn. BODY: sent by POST as JSON.
+-- COOKIES: a file with one Cookie header a line, or another HEADER, taken in turn. BODY: sent by POST as JSON.
 local requests, turn = {}, 0
 
 function init()
@@ -9,7 +9,7 @@ function init()
     wrk.headers["Origin"] = os.getenv("ORIGIN")
   end
   for line in io.lines(os.getenv("COOKIES")) do
-    if line ~= "" then wrk.headers["Cookie"] = line end
+    if line ~= "" then wrk.headers[os.getenv("HEADER") or "Cookie"] = line end
     requests[#requests + 1] = wrk.format()
   end
 end

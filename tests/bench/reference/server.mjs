@@ -1,7 +1,8 @@
 // The original server over PostgreSQL; MODE=redis keeps sessions in Redis, MODE=cookie in its cookie cache, and
-// MODE=jwt does that and has the jwt plugin.
+// MODE=jwt does that and has the jwt plugin, MODE=api-key prints an API key without limits, too.
 // Makes its tables and one user with a session, and prints that as one line of JSON when it is ready.
 import { createServer } from "node:http";
+import { apiKey } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";
@@ -29,13 +30,18 @@ const options = {
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: true },
-  plugins: MODE === "jwt" ? [bearer(), jwt()] : [bearer()],
+  plugins: [
+    bearer(),
+    ...(MODE === "jwt" ? [jwt()] : []),
+    ...(MODE === "api-key" ? [apiKey({ enableSessionForAPIKeys: true, rateLimit: { enabled: false } })] : []),
+  ],
   session: MODE === "cookie" || MODE === "jwt" ? { cookieCache: { enabled: true, maxAge: 7200 } } : {},
   ...(MODE === "redis" ? { secondaryStorage: await inRedis() } : {}),
 };
 const { runMigrations } = await getMigrations(options);
 await runMigrations();
-const handler = toNodeHandler(betterAuth(options));
+const auth = betterAuth(options);
+const handler = toNodeHandler(auth);
 
 createServer(handler).listen(Number(PORT), "127.0.0.1", async () => {
   const email = "ann@example.com";
@@ -46,5 +52,6 @@ createServer(handler).listen(Number(PORT), "127.0.0.1", async () => {
   });
   if (!answer.ok) throw new Error(`sign-up: ${answer.status} ${await answer.text()}`);
   const cookie = answer.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
-  console.log(JSON.stringify({ email, cookie }));
+  const made = MODE === "api-key" && (await auth.api.createApiKey({ body: { userId: (await answer.json()).user.id } }));
+  console.log(JSON.stringify({ email, cookie, ...(made ? { key: made.key } : {}) }));
 });
