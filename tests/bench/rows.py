@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import api_keys, sessions
+from tests.bench import api_keys, legacy_tokens, sessions
 from tests.bench.loads import Measured, Window, ensure_right, no_cookies, one_cookie, press
 from tests.bench.servers import KEPT_MEMORY, PATH, SERVER_CORE, Target, ours, pinned, prepared_site, reference
 from tests.server import CHECKOUT, PASSWORD
@@ -207,6 +207,34 @@ class Bench:
             Row("api-key-verified", "an API key, remembered, no limits", mine, promised, 1, False, "cpu")
         )
 
+    def dual(self) -> Row:
+        with (
+            prepared_site() as site,
+            ours(site, "with dual authentication", **legacy_tokens.SETTINGS) as target,
+            ours(site, "without") as other,
+        ):
+            mine, peer = self._in_turn(one_cookie(target), one_cookie(other))
+        work = "get-session, remembered, with dual authentication"
+        return Row("dual", work, mine, peer, 1.02, False, "cpu")
+
+    def legacy_jwt(self) -> Row:
+        windows: dict[str, list[Window]] = {"check": [], "bare": []}
+        with prepared_site() as site:
+            environ = site.environment(**legacy_tokens.SETTINGS)
+            for _ in range(self.pace.windows):
+                for what, taken in windows.items():
+                    command = [
+                        sys.executable,
+                        "-m",
+                        "tests.bench.legacy_tokens",
+                        what,
+                        str(self.pace.seconds),
+                    ]
+                    taken.append(_loop(command, environ))
+        mine = Measured("in the pipeline", tuple(windows["check"]))
+        peer = Measured("PyJWT alone", tuple(windows["bare"]))
+        return self._told(Row("legacy-jwt", "a JWT of a former system that came before", mine, peer, 0.75))
+
     def statements(self) -> dict[str, int]:
         with prepared_site(count=10, taken=10) as site:
             return sessions.count_statements(site)
@@ -270,6 +298,8 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "api-key": Bench.api_key,
     "api-key-size": Bench.api_key_size,
     "api-key-verified": Bench.api_key_verified,
+    "dual": Bench.dual,
+    "legacy-jwt": Bench.legacy_jwt,
 }
 
 
@@ -312,13 +342,12 @@ def _in_process(what: str, seconds: float) -> Window:
     return _loop([sys.executable, "-m", "tests.bench.tokens", what, str(seconds)])
 
 
-def _loop(command: list[str]) -> Window:
+def _loop(command: list[str], environ: Mapping[str, str] = os.environ) -> Window:
     """A process that tells how often it did something, in how many seconds, and what they cost."""
-    environ = {**os.environ, **KEPT_MEMORY}
     done = subprocess.run(
         [*pinned(SERVER_CORE), *command],
         cwd=CHECKOUT,
-        env=environ,
+        env={**environ, **KEPT_MEMORY},
         capture_output=True,
         text=True,
         check=True,
