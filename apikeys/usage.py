@@ -7,20 +7,19 @@ most ``FLUSH_SECONDS``.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from multiprocessing.util import Finalize
 
 from django.db import Error, connection, transaction
 from django.db.models import F, Q
 
 from apikeys.models import ApiKey, ApiKeyUsage
 from better_auth import clock
+from better_auth.storage.at_end import run_at_end
 
 logger = logging.getLogger("apikeys")
 
@@ -110,9 +109,7 @@ def _begin() -> None:
     global _writer_pid
     _writer_pid = os.getpid()
     threading.Thread(target=_write_forever, name="api-key-usage", daemon=True).start()
-    # Workers of a server are processes of multiprocessing, which do not run what is registered with atexit.
-    Finalize(None, _flush_safely, exitpriority=0)
-    atexit.register(_flush_safely)
+    run_at_end(_flush_safely)
 
 
 def _write_forever() -> None:

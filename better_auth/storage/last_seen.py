@@ -6,7 +6,6 @@ request no write. What a killed process had not yet written is lost; that is at 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
@@ -15,6 +14,7 @@ from datetime import datetime
 from django.db import Error, connection, models
 
 from better_auth.models import Session
+from better_auth.storage.at_end import run_at_end
 
 logger = logging.getLogger("better_auth.sessions")
 
@@ -59,7 +59,7 @@ def _ensure_writer() -> None:
     if _writer_pid != os.getpid():
         _writer_pid = os.getpid()
         threading.Thread(target=_write_forever, name="better-auth-last-seen", daemon=True).start()
-        atexit.register(_flush_safely)
+        run_at_end(_flush_safely)
 
 
 def _write_forever() -> None:

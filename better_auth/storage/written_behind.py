@@ -5,7 +5,6 @@ What a killed process had not yet written is lost: at most ``FLUSH_SECONDS`` of 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
@@ -13,6 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from django.db import Error, connection
+
+from better_auth.storage.at_end import run_at_end
 
 logger = logging.getLogger("better_auth.storage")
 
@@ -58,7 +59,7 @@ class WrittenBehind(Generic[Key, Value]):
         if self._writer_pid != os.getpid():
             self._writer_pid = os.getpid()
             threading.Thread(target=self._write_forever, name=self._name, daemon=True).start()
-            atexit.register(self._flush_safely)
+            run_at_end(self._flush_safely)
 
     def _write_forever(self) -> None:
         pause = threading.Event()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,24 @@ def test_servers_of_the_tests_run_with_the_flags_of_make_run(server: RunningServ
     running = Path(f"/proc/{server.processes[0].pid}/cmdline").read_text().strip("\0").split("\0")
     port = server.urls[0].rpartition(":")[2]
     assert sorted(running[2:]) == sorted(makefile_command().replace('"$$PORT"', port).split())
+
+
+def test_sigterm_loses_no_sighting_of_a_session() -> None:
+    settings = {
+        "SESSION_TIMEOUT_MINUTES": "60",
+        "BETTER_AUTH_SESSION_CACHE_SECONDS": "0",
+        "BETTER_AUTH_SESSION_CACHE_SHARED_SECONDS": "0",
+    }
+    newest = "SELECT max(last_seen_at) FROM better_auth_sessions"
+    with RunningServer(**settings) as server:
+        signed_up = server.sign_up(new_email("seen"))
+        minutes_ago = str(datetime.now(UTC) - timedelta(minutes=5))
+        server.database.rows("UPDATE better_auth_sessions SET last_seen_at = %s", minutes_ago)
+        before = server.database.value(newest)
+        assert server.call("GET", "/get-session", cookie=signed_up.session_cookie).json is not None
+        server.processes[0].send_signal(signal.SIGTERM)
+        server.processes[0].wait(60)
+        assert server.database.value(newest) > before
 
 
 @pytest.mark.parametrize("interface", ["asgi", "wsgi"])
