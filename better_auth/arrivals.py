@@ -49,6 +49,8 @@ class ArrivingSession:
     updated_at: datetime
     ip_address: str = ""
     user_agent: str = ""
+    active_organization_id: str | None = None
+    active_team_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -190,6 +192,8 @@ def _session_row(session: ArrivingSession, key: Any) -> dict[str, Any]:
         "last_seen_at": session.updated_at,
         "ip_address": session.ip_address,
         "user_agent": session.user_agent,
+        "active_organization_id": session.active_organization_id,
+        "active_team_id": session.active_team_id,
     }
 
 

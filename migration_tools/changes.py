@@ -14,6 +14,7 @@ from django.db.models import ManyToOneRel, Model
 from better_auth.models import Account, Session, UserProfile
 from migration_tools.fingerprints import changed_fields, fingerprint, password_digest
 from migration_tools.models import KeptFactors, MigrationRecord, RecordState
+from migration_tools.organization_rollback import untouched
 from migration_tools.planning import Outcome
 from migration_tools.target import Person, people
 
@@ -28,7 +29,7 @@ def changes_since(records: Sequence[MigrationRecord]) -> dict[int, list[str]]:
     """
     found = {person.key: person for person in people({one.user_id for one in records})}
     made = {one.user_id for one in records if one.outcome == Outcome.CREATED}
-    hanging = _hanging_on([key for key in found if key in made])
+    hanging = _hanging_on([key for key in found if key in made], {one.source for one in records})
     for key, source in _others_records(
         [key for key in found if key in made], {one.source for one in records}
     ):
@@ -73,13 +74,16 @@ def relations() -> Iterable[tuple[type[Model], str]]:
             yield model, relation.field.name
 
 
-def _hanging_on(keys: Sequence[Any]) -> dict[Any, set[str]]:
+def _hanging_on(keys: Sequence[Any], sources: set[str]) -> dict[Any, set[str]]:
+    """What the sources' runs brought with them does not count."""
     hanging: dict[Any, set[str]] = {}
     if not keys:
         return hanging
     for model, name in relations():
         # The default manager may hide rows, and a deletion would not.
-        rows = model._base_manager.filter(**{f"{name}__in": keys}).values_list(name, flat=True)
-        for key in rows.distinct():
+        rows = model._base_manager.filter(**{f"{name}__in": keys})
+        if model._meta.app_label == "organizations":
+            rows = rows.exclude(pk__in=untouched(model, list(rows.values_list("pk", flat=True)), sources))
+        for key in rows.values_list(name, flat=True).distinct():
             hanging.setdefault(key, set()).add(model._meta.label_lower)
     return hanging

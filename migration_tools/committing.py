@@ -167,9 +167,10 @@ class Pen:
         tally = self.tally
         with transaction.atomic():
             _hasten()
-            self.writer.write(plans)
+            keys = self.writer.write(plans)
             if baton:
                 self._take_turn(baton)
+            self.writer.bring_organizations(plans, keys)
             # Last of all: whoever has lost the lease undoes what is written here.
             journal.keep(
                 self.run,

@@ -160,6 +160,28 @@ class KeptFactors(models.Model):
         return f"factors from {self.source}"
 
 
+class BroughtRow(models.Model):
+    """A row of an organization that a run made here: a later run leaves it alone, whatever became of it, and
+    a rollback may take it away again. ``mark``: what to compare it with to see whether it was changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16)
+    row_id = models.CharField(max_length=255)
+    mark = models.CharField(max_length=32)
+    run = models.ForeignKey(MigrationRun, models.PROTECT, related_name="brought_rows", db_index=False)
+
+    class Meta:
+        db_table = "migration_brought_rows"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "kind", "row_id"], name="migration_brought_row_once"),
+        ]
+        indexes = [models.Index(fields=["run", "kind"], name="migration_brought_row_run")]
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.kind}:{self.row_id}"
+
+
 class SchemeComparison(models.Model):
     """Shadow mode: how often the legacy system and our check of one kind of hash said what of a password.
 

@@ -11,7 +11,7 @@ from migration_tools.duplicates import Duplicates
 from migration_tools.fingerprints import MADE_HERE, SOURCE_PASSWORD, mark, marks_of, password_digest
 from migration_tools.models import RecordState
 from migration_tools.policy import OnConflict, Policy
-from migration_tools.records import LegacySession, PassedOver, Refused
+from migration_tools.records import LegacyRow, LegacySession, PassedOver, Refused, RowKind
 from migration_tools.target import Entry, Known, Person
 
 
@@ -77,8 +77,8 @@ class Line(NamedTuple):
 @dataclass(slots=True)
 class Plan:
     """``person``: whom it is joined with; ``changes``: columns to write to them; ``sets_password``: whether
-    the record's hash becomes theirs; ``keeps_id``: whether the user gets the legacy id; ``sessions``: those
-    that come along."""
+    the record's hash becomes theirs; ``keeps_id``: whether the user gets the legacy id; ``sessions`` and
+    ``organization_rows``: those that come along."""
 
     item: Item
     outcome: Outcome
@@ -91,6 +91,7 @@ class Plan:
     sets_password: bool = False
     keeps_id: bool = True
     sessions: tuple[LegacySession, ...] = ()
+    organization_rows: tuple[LegacyRow, ...] = ()
 
     def line(self) -> Line | None:
         """None for a record that comes without a word to be said about it."""
@@ -116,6 +117,10 @@ class Plan:
         return checked is not None and checked.factors is not None and self.outcome in BROUGHT
 
     @property
+    def memberships(self) -> int:
+        return sum(one.kind is RowKind.MEMBER for one in self.organization_rows)
+
+    @property
     def has_unknown_hash(self) -> bool:
         checked = self.item.checked
         return checked is not None and checked.has_unknown_hash and self.outcome in BROUGHT
@@ -129,7 +134,10 @@ class Planner:
     duplicates: Duplicates
 
     def plan(self, items: list[Item], known: Known) -> list[Plan]:
-        return [self._plan(item, known) for item in items]
+        plans = [self._plan(item, known) for item in items]
+        for plan in plans:
+            plan.organization_rows = _new_rows(plan, known)
+        return plans
 
     def _plan(self, item: Item, known: Known) -> Plan:
         checked = item.checked
@@ -301,6 +309,15 @@ def _new_sessions(checked: Checked, entry: Entry, person: Person) -> tuple[Legac
     if not checked.user.sessions or not _has_password_of(entry, person):
         return ()
     return tuple(one for one in checked.user.sessions if one.created_at > entry.updated_at)
+
+
+def _new_rows(plan: Plan, known: Known) -> tuple[LegacyRow, ...]:
+    """Of organizations, those that no run has brought yet: what was removed here since stays so."""
+    checked = plan.item.checked
+    if checked is None or plan.outcome not in (*BROUGHT, Outcome.UNCHANGED):
+        return ()
+    rows = checked.user.organization_rows
+    return tuple(one for one in rows if (one.kind, one.id) not in known.brought_rows)
 
 
 def _told(checked: Checked, person: Person, names: tuple[str, ...]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 
@@ -62,6 +63,30 @@ class LegacySession:
     updated_at: datetime
     ip_address: str = ""
     user_agent: str = ""
+    active_organization_id: str | None = None
+    active_team_id: str | None = None
+
+
+class RowKind(StrEnum):
+    """Of what belongs to an organization, in the order in which it can be written."""
+
+    ORGANIZATION = "organization"
+    ROLE = "role"
+    TEAM = "team"
+    MEMBER = "member"
+    INVITATION = "invitation"
+    TEAM_MEMBER = "team_member"
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyRow:
+    """A row of an organization, by the columns that it has here. A member, an invitation (by its inviter) and
+    a member of a team are the user's own; the others come with each who brings their organization."""
+
+    kind: RowKind
+    id: str
+    organization_id: str
+    columns: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -90,6 +115,7 @@ class LegacyUser:
     password: LegacyPassword | None = None
     accounts: tuple[LegacyAccount, ...] = ()
     sessions: tuple[LegacySession, ...] = ()
+    organization_rows: tuple[LegacyRow, ...] = ()
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     is_staff: bool = False

@@ -29,6 +29,7 @@ from migration_tools.changes import changes_since
 from migration_tools.events import MigrationRolledBack
 from migration_tools.leases import Lease
 from migration_tools.models import MigrationRecord, MigrationRun, RecordState, RunState
+from migration_tools.organization_rollback import take_away
 from migration_tools.planning import Outcome
 
 BATCH = 500
@@ -60,6 +61,7 @@ class Rollback:
     tell: Callable[[int, int], None] = lambda done, total: None
     counts: Counter[str] = field(default_factory=Counter)
     kept: list[Kept] = field(default_factory=list)
+    kept_organizations: list[tuple[str, list[str]]] = field(default_factory=list)
 
     def undo(self) -> None:
         """Newest first, a transaction for each batch; can be interrupted and begun again.
@@ -158,6 +160,7 @@ class Rollback:
             MigrationRecord.objects.filter(run=self.run).exclude(state=RecordState.MIGRATED).update(
                 state=RecordState.ROLLED_BACK
             )
+            self.kept_organizations = take_away(self.run, {one.record.user_id for one in self.kept})
             adopted_keys.disown(self.run.adopted_keys)
             journal.finish(self.run, self.lease, state=RunState.ROLLED_BACK)
             details = {"run": self.run.pk, "source": self.run.source, **self.counts}

@@ -11,6 +11,7 @@ from migration_tools.planning import Line, Outcome, Plan
 
 UNKNOWN_HASH = "unknown_hash"
 KEPT_FACTORS = "kept_factors"
+MEMBERSHIPS = "memberships"
 
 
 @dataclass(slots=True)
@@ -64,4 +65,7 @@ def counted(plans: list[Plan]) -> Counter[str]:
     with_factors = sum(plan.has_factors for plan in plans)
     if with_factors:
         counts[KEPT_FACTORS] = with_factors
+    memberships = sum(plan.memberships for plan in plans)
+    if memberships:
+        counts[MEMBERSHIPS] = memberships
     return counts

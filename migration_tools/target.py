@@ -19,6 +19,7 @@ from better_auth.storage.records import carrier_model, has_user_row
 from migration_tools.checking import Checked, folded_form
 from migration_tools.fingerprints import FIELDS
 from migration_tools.models import MigrationRecord
+from migration_tools.organization_rows import brought
 from migration_tools.policy import Policy, UnusablePolicy
 
 OF_AN_ENTRY = ("content_hash", "written", "password_digest", "updated_at")
@@ -68,6 +69,7 @@ class Known:
     people: dict[Any, Person] = field(default_factory=dict)
     claimed: set[Any] = field(default_factory=set)
     unicode_forms: Container[str] = ()
+    brought_rows: Container[tuple[str, str]] = ()
 
 
 class Target:
@@ -97,6 +99,9 @@ class Target:
     def know(self, batch: Sequence[Checked]) -> Known:
         entries = self._entries(batch) if self.has_entries else {}
         known = Known(entries=entries, unicode_forms=self._unicode_forms)
+        known.brought_rows = brought(
+            self.source, [row for one in batch for row in one.user.organization_rows]
+        )
         emails = {one.email for one in batch} | {one.folded for one in batch}
         if self._has_strangers:
             known.by_email = self._strangers(emails)

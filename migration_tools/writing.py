@@ -18,7 +18,7 @@ from better_auth.crypto.identifiers import token_digest
 from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
-from migration_tools import identifiers, keeping, sealing
+from migration_tools import identifiers, keeping, organization_rows, sealing
 from migration_tools.fingerprints import MADE_HERE, fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
 from migration_tools.models import KeptFactors, MigrationRecord, RecordState
@@ -49,8 +49,11 @@ class Writer:
     policy: Policy
     groups: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, plans: Sequence[Plan]) -> None:
-        """Raises ``IntegrityError`` where somebody was quicker; nothing of the batch may be kept then."""
+    def write(self, plans: Sequence[Plan]) -> dict[int, Any]:
+        """The keys of the users who were written, by the identity of their plan.
+
+        Raises ``IntegrityError`` where somebody was quicker; nothing of the batch may be kept then.
+        """
         newcomers = [plan for plan in plans if plan.outcome is Outcome.CREATED]
         done = dict(zip(map(id, newcomers), self._create(newcomers), strict=True))
         for plan in plans:
@@ -59,6 +62,19 @@ class Writer:
             elif plan.outcome is Outcome.UNCHANGED and plan.sessions:
                 self._bring_sessions(plan)
         self._note(plans, done)
+        return {plan: written.key for plan, written in done.items()}
+
+    def bring_organizations(self, plans: Sequence[Plan], keys: dict[int, Any]) -> None:
+        """Of users who are written. Behind every earlier batch, as lanes that made the same organization
+        would wait for each other. Raises as ``write``."""
+        coming = [
+            (keys.get(id(plan)) or (plan.person.key if plan.person else None), plan)
+            for plan in plans
+            if plan.organization_rows or any(one.active_organization_id for one in plan.sessions)
+        ]
+        rows = [(key, plan.organization_rows) for key, plan in coming]
+        organization_rows.bring(self.source, self.run_id, rows)
+        organization_rows.ensure_members([(key, one.id) for key, plan in coming for one in _sessions(plan)])
 
     def _create(self, plans: Sequence[Plan]) -> list[Written]:
         coming = [self._arrival(plan) for plan in plans]
@@ -270,6 +286,7 @@ def _checked(plan: Plan) -> Any:
 
 
 def _sessions(plan: Plan) -> list[ArrivingSession]:
+    knows_organizations = organization_rows.is_available()
     return [
         ArrivingSession(
             identifiers.session_id(token_digest(one.token)),
@@ -279,6 +296,8 @@ def _sessions(plan: Plan) -> list[ArrivingSession]:
             one.updated_at,
             one.ip_address,
             one.user_agent,
+            one.active_organization_id if knows_organizations else None,
+            one.active_team_id if knows_organizations else None,
         )
         for one in plan.sessions
     ]

@@ -11,7 +11,7 @@ from django.db import Error, InterfaceError, OperationalError, transaction
 
 from better_auth import clock
 from better_auth.events import publish
-from migration_tools import deltas, journal
+from migration_tools import deltas, journal, organization_rows
 from migration_tools.checking import NO_HASHER
 from migration_tools.committing import Stopped
 from migration_tools.console import beginning
@@ -27,7 +27,7 @@ from migration_tools.progress import Display
 from migration_tools.reports import Report, csv_path
 from migration_tools.runner import Migration, seldom_collected
 from migration_tools.sources.source import SourceFault
-from migration_tools.tally import KEPT_FACTORS, UNKNOWN_HASH, Progress
+from migration_tools.tally import KEPT_FACTORS, MEMBERSHIPS, UNKNOWN_HASH, Progress
 from migration_tools.target import count_users, ensure_possible
 
 LABELS = {
@@ -176,6 +176,7 @@ def _summarise(terminal: Terminal, migration: Migration, reasons: Reasons, *, wo
                 terminal.warn(f"{unknown:>16,}  {told}", hang=18)
         _show_reasons(terminal, reasons, outcome)
     _show_factors(terminal, migration, would=would)
+    _show_memberships(terminal, migration, would=would)
     _show_remarks(terminal, reasons)
 
 
@@ -185,6 +186,18 @@ def _show_factors(terminal: Terminal, migration: Migration, *, would: bool) -> N
         verb = "would be kept" if would else "are kept"
         told = f"have second factors or passkeys, which {verb}, encrypted, until they can be used here"
         terminal.say(f"{count:>12,}  {told}", hang=14)
+
+
+def _show_memberships(terminal: Terminal, migration: Migration, *, would: bool) -> None:
+    count = migration.tally.counts.get(MEMBERSHIPS, 0)
+    if not count:
+        return
+    if organization_rows.is_available():
+        told = f"memberships of organizations {'would come' if would else 'came'} along"
+        terminal.say(f"{count:>12,}  {told}", hang=14)
+    else:
+        told = "memberships of organizations stay behind: the app organizations is not installed"
+        terminal.warn(f"{count:>12,}  {told}", hang=14)
 
 
 def _show_remarks(terminal: Terminal, reasons: Reasons) -> None:

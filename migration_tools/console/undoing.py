@@ -42,10 +42,11 @@ def roll_back(
         f"{rollback.counts['restored']:,} put back to what they were."
     )
     _list_kept(terminal, rollback)
+    _list_organizations(terminal, rollback)
     if report:
         _write_report(report, rollback)
         terminal.say(f"Report: {report}; each user who was kept: {_csv_path(report)}")
-    return Exit.KEPT if rollback.kept else Exit.DONE
+    return Exit.KEPT if rollback.kept or rollback.kept_organizations else Exit.DONE
 
 
 def _undo(terminal: Terminal, run: MigrationRun, force_changed: bool, export: str | None) -> Rollback:
@@ -87,6 +88,16 @@ def _list_kept(terminal: Terminal, rollback: Rollback) -> None:
         terminal.say(f"When nothing stands in the way any more: --rollback --run {rollback.run.pk}")
 
 
+def _list_organizations(terminal: Terminal, rollback: Rollback) -> None:
+    found = rollback.kept_organizations
+    if found:
+        terminal.warn(f"{len(found):,} organizations have changed or are in use here, and were kept:")
+    for row_id, reasons in found[:MOST_SHOWN]:
+        terminal.say(f"  {row_id}: {', '.join(reasons)}")
+    if len(found) > MOST_SHOWN:
+        terminal.say(f"  … and {len(found) - MOST_SHOWN:,} more")
+
+
 def _write_report(path: str, rollback: Rollback) -> None:
     with opened_privately(_csv_path(path), newline="") as file:
         table = csv.writer(file)
@@ -97,6 +108,8 @@ def _write_report(path: str, rollback: Rollback) -> None:
     run = rollback.run
     counts = {name: rollback.counts[name] for name in ("deleted", "restored", "kept")}
     told = {"mode": "rollback", "run": run.pk, "source": run.source, **counts, "kept_users": _csv_path(path)}
+    if rollback.kept_organizations:
+        told["kept_organizations"] = dict(rollback.kept_organizations)
     with opened_privately(path) as file:
         json.dump(told, file, indent=2)
         file.write("\n")

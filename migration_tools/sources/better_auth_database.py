@@ -19,7 +19,8 @@ from better_auth import clock
 from better_auth.adopted_keys import AdoptedKey
 from migration_tools.neutral import external_id_of
 from migration_tools.records import LegacyAccount, LegacyPassword, LegacySession, LegacyUser, Read, Refused
-from migration_tools.sources import watermarks
+from migration_tools.sources import better_auth_organizations, watermarks
+from migration_tools.sources.better_auth_organizations import OrganizationTables
 from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
@@ -33,7 +34,13 @@ BANS = ("banned", "banReason", "banExpires", "twoFactorEnabled")
 ACCOUNT = ("accountId", "providerId", "scope", "password", "createdAt")
 ISSUER = ("issuer",)
 SESSION = ("token", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent")
-OPTIONAL = {"user": (*PLUGINS, *BANS), "account": (*ISSUER, "updatedAt"), "session": ("impersonatedBy",)}
+ACTIVE = ("activeOrganizationId", "activeTeamId")
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    **better_auth_organizations.OPTIONAL,
+    "user": (*PLUGINS, *BANS),
+    "account": (*ISSUER, "updatedAt"),
+    "session": ("impersonatedBy", *ACTIVE),
+}
 # Of keys from before the table named them.
 # When a row was changed last. The table of accounts has lacked it.
 WATERMARK = "updatedAt"
@@ -52,9 +59,11 @@ class BetterAuthDatabase(Source):
         source = told.mapping.source if told.mapping else {}
         self._tables: Mapping[str, str] = source.get("tables", {})
         self._columns: Mapping[str, str] = source.get("columns", {})
+        self._found: dict[str, str | None] = {}
         self._user = self._names("user", USER)
         self._account = self._names("account", ("userId", *ACCOUNT))
         self._session = self._names("session", ("userId", *SESSION))
+        self._organizations = OrganizationTables(self.database, self._found_table, self._names)
         self._watermarks()
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
@@ -63,11 +72,15 @@ class BetterAuthDatabase(Source):
             keys = [row["__key"] for row in page]
             accounts = self._related("account", self._account, keys)
             sessions = self._related("session", self._session, keys)
+            in_organizations = self._organizations.rows_of(keys)
             for row in page:
                 key = row["__key"]
                 place, position = f"user {key}", position_of(key)
                 try:
                     user = self._user_from(row, accounts.get(key, ()), sessions.get(key, ()))
+                    user.organization_rows, is_incomplete = in_organizations.get(key, ((), False))
+                    if is_incomplete:
+                        user.warnings.append(better_auth_organizations.UNREADABLE)
                     yield Read(place, position, user=user)
                 except Refused as refusal:
                     yield Read(place, position, refusal=refusal, external_id=str(key))
@@ -137,7 +150,15 @@ class BetterAuthDatabase(Source):
         return [_signing_key(row) for row in rows]
 
     def _table(self, name: str) -> str:
-        return str(self._tables.get(name, name))
+        return str(self._tables.get(name) or self._found_table(name) or name)
+
+    def _found_table(self, name: str) -> str | None:
+        """As it is called there; None where there is none."""
+        if name not in self._found:
+            told = self._tables.get(name)
+            spellings = [str(told)] if told else dict.fromkeys((name, HUMP.sub("_", name).lower()))
+            self._found[name] = next((one for one in spellings if self.database.has_table(one)), None)
+        return self._found[name]
 
     def _names(self, table: str, wanted: Sequence[str]) -> dict[str, str]:
         """The protocol's names of columns, and what they are called in this database."""
@@ -269,4 +290,6 @@ def _sessions(rows: Sequence[Mapping[str, Any]]) -> Iterator[LegacySession]:
             updated_at=moment_of(row["updatedAt"], "updatedAt", UTC) or now,
             ip_address=text_of(row["ipAddress"], "ipAddress") or "",
             user_agent=text_of(row["userAgent"], "userAgent") or "",
+            active_organization_id=text_of(row.get("activeOrganizationId"), "activeOrganizationId"),
+            active_team_id=text_of(row.get("activeTeamId"), "activeTeamId"),
         )
