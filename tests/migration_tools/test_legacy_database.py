@@ -15,7 +15,8 @@ from migration_tools.lazy import calls
 from migration_tools.models import MigrationRecord
 from tests.conftest import ApiClient
 from tests.migration_tools.conftest import LEGACY_PASSWORD, Migrate
-from tests.migration_tools.test_databases import KINDS, SALTED_MD5, Legacy
+from tests.migration_tools.legacy_databases import KINDS, Legacy
+from tests.migration_tools.test_databases import SALTED_MD5
 from tests.protocol import answered, refusal
 
 pytestmark = pytest.mark.usefixtures("commits")
