@@ -44,6 +44,7 @@ def accept_invitation(
     invitations.ensure_recipient(invitation, user, NEEDS_VERIFIED)
     with transaction.atomic():
         membership.lock(invitation.organization_id)
+        invitations.ensure_inviter_stayed(invitation)
         if not _claim(invitation, InvitationStatus.ACCEPTED, expires_at__gt=clock.now()):
             raise BadRequest(Code.INVITATION_NOT_FOUND)
         member = _join(invitation, user, client)

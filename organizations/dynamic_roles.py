@@ -41,9 +41,10 @@ def create_role(
     name = name.lower()
     _ensure_not_predefined(name)
     code = Code.YOU_ARE_NOT_ALLOWED_TO_CREATE_A_ROLE
-    member = _require(user, organization_id, "create", code)
+    _require(user, organization_id, "create", code)
     with transaction.atomic():
         membership.lock(organization_id)
+        member = _require(user, organization_id, "create", code)  # as of now
         limit = auth_settings.organization.dynamic_roles.limit
         rows = OrganizationRole.objects.filter(organization_id=organization_id)
         if limit is not None and rows.count() >= limit:
@@ -87,6 +88,7 @@ def update_role(
     member = _require(user, organization_id, "update", code)
     with transaction.atomic():
         membership.lock(member.organization_id)
+        member = _require(user, organization_id, "update", code)  # as of now
         row = _find(member.organization_id, named)
         if permission is not None:
             _ensure_may_grant(member, permission, code)

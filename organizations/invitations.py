@@ -43,14 +43,10 @@ def invite_member(user: UserRecord, organization_id: str | None, wish: Wish, *, 
     if not is_email(wish.email):
         raise BadRequest(ErrorCode.INVALID_EMAIL)
     email = normalize_email(wish.email)
-    inviter = membership.find_member(organization_id, user)
-    if inviter is None:
-        raise Denial(400, Code.MEMBER_NOT_FOUND)
-    if not membership.may(inviter, {"invitation": ["create"]}):
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_INVITE_USERS_TO_THIS_ORGANIZATION)
-    _ensure_roles(inviter, wish.roles)
+    _require_inviter(user, organization_id, wish.roles)
     with transaction.atomic():
         row = membership.lock(organization_id)
+        inviter = _require_inviter(user, organization_id, wish.roles)  # who was removed meanwhile is none
         invitation = _invite(row, inviter, wish, email, user=user, client=client)
         rate_limits.ensure_mail_rate(email)
         send_mail(invitation, row, inviter=user)
@@ -116,12 +112,17 @@ def find_for_recipient(user: UserRecord, invitation_id: str) -> Invitation:
     if invitation is None:
         raise BadRequest(Code.INVITATION_NOT_FOUND)
     ensure_recipient(invitation, user, Code.EMAIL_VERIFICATION_REQUIRED_FOR_INVITATION)
+    ensure_inviter_stayed(invitation)
+    return invitation
+
+
+def ensure_inviter_stayed(invitation: Invitation) -> None:
+    """Whoever was removed must not let themselves in again by what they sent before."""
     still_there = Member.objects.filter(
         organization_id=invitation.organization_id, user_id=invitation.inviter_id
     )
     if not still_there.exists():
         raise BadRequest(Code.INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION)
-    return invitation
 
 
 def find_living(invitation_id: str) -> Invitation | None:
@@ -161,6 +162,16 @@ def cancel(invitation: Invitation, *, actor_id: str, client: Client) -> None:
     invitation.status = InvitationStatus.CANCELED
     invitation.save(update_fields=["status"])
     _announce(InvitationCanceled, invitation, actor_id, client)
+
+
+def _require_inviter(user: UserRecord, organization_id: str, roles: list[str]) -> Member:
+    inviter = membership.find_member(organization_id, user)
+    if inviter is None:
+        raise Denial(400, Code.MEMBER_NOT_FOUND)
+    if not membership.may(inviter, {"invitation": ["create"]}):
+        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_INVITE_USERS_TO_THIS_ORGANIZATION)
+    _ensure_roles(inviter, roles)
+    return inviter
 
 
 def _ensure_roles(inviter: Member, roles: list[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from better_auth import clock, users
 from better_auth.models import AuditEntry
+from organizations import membership
 from organizations.models import Invitation, Member
 from tests.conftest import ApiClient, FrozenTime
 from tests.organizations.people import Somebody
@@ -125,6 +126,21 @@ class TestInviting:
         ann.ok("POST", "/cancel-invitation", {"invitationId": first})
         ann.ok("POST", "/invite-member", bodies[5])
 
+    def test_whoever_is_removed_while_they_wait_invites_nobody(
+        self, ann: Somebody, bob: Somebody, acme: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The removal had the lock that the invitation was waiting for."""
+        member, lock = ann.admits(bob, "admin"), membership.lock
+
+        def come_second(organization_id: str) -> Any:
+            Member.objects.filter(pk=member["id"]).delete()
+            return lock(organization_id)
+
+        monkeypatch.setattr(membership, "lock", come_second)
+        body = {"email": "bob-again@example.com", "role": "admin", "organizationId": acme["id"]}
+        bob.refused(400, "MEMBER_NOT_FOUND", "POST", "/invite-member", body)
+        assert not Invitation.objects.filter(email="bob-again@example.com").exists()
+
     def test_again_after_its_time(self, ann: Somebody, acme: dict[str, Any], frozen_time: FrozenTime) -> None:
         body = {"email": "guest@example.com", "role": "member"}
         first = ann.ok("POST", "/invite-member", body)
@@ -226,6 +242,8 @@ class TestAnswering:
         eve.ok("POST", "/leave", {"organizationId": acme["id"]})
         code = "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION"
         bob.refused(400, code, "GET", "/get-invitation", id=invitation["id"])
+        bob.refused(400, code, "POST", "/accept-invitation", {"invitationId": invitation["id"]})
+        assert bob.ok("GET", "/list") == []
 
     def test_nobody_is_told_in_the_protocols_words(self, db: None) -> None:
         nobody = ApiClient()
