@@ -56,10 +56,15 @@ def may(user: UserRecord, permissions: Permissions) -> bool:
     """One role alone must grant everything that is asked for; nothing asked for is nothing granted."""
     if not any(permissions.values()):
         return False
-    if user.id in auth_settings.admin.admin_user_ids:
+    if may_everything(user.id):
         return True
     roles = known_roles()
     return any(_grants(roles.get(name, {}), permissions) for name in names_of(user))
+
+
+def may_everything(user_id: str) -> bool:
+    """The settings name this id; what roles its user has does not matter."""
+    return user_id in auth_settings.admin.admin_user_ids
 
 
 def names_of(user: UserRecord) -> list[str]:
@@ -70,7 +75,7 @@ def names_of(user: UserRecord) -> list[str]:
 def is_admin(user: UserRecord) -> bool:
     """Somebody whom nobody may impersonate."""
     rules = auth_settings.admin
-    return user.id in rules.admin_user_ids or bool(set(rules.admin_roles) & set(names_of(user)))
+    return may_everything(user.id) or bool(set(rules.admin_roles) & set(names_of(user)))
 
 
 def is_out_of_reach(user: UserRecord, *, of: UserRecord) -> bool:

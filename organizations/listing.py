@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from django.db.models import Q
@@ -29,6 +30,8 @@ LOOKUPS = {
 NEGATED = {"ne": "exact", "not_in": "in"}
 # In the protocol's order, which messages show.
 OPERATORS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "starts_with", "ends_with")
+# Databases take only so many parameters in a statement.
+MOST_VALUES = 100
 TEXT_ONLY = frozenset({"contains", "starts_with", "ends_with"})
 
 
@@ -111,6 +114,8 @@ def _condition(page: Page) -> Q:
     wanted: Any
     if operator in ("in", "not_in"):
         texts = value if isinstance(value, list) else value.split(",")
+        if len(texts) > MOST_VALUES:
+            raise _bad_value()
         wanted = [read(text) for text in texts]
     elif isinstance(value, list):
         raise _bad_value()
@@ -123,11 +128,11 @@ def _condition(page: Page) -> Q:
 def _moment(text: str) -> Any:
     try:
         moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise _bad_value()
-    return moment
+        if moment and moment.tzinfo:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC it may lie before the first or after the last year
+        pass
+    raise _bad_value()
 
 
 def _bad_value() -> BadRequest:

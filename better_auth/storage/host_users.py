@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import NOT_PROVIDED, Count, Model, QuerySet
+from django.db.models import NOT_PROVIDED, CharField, Count, Model, QuerySet, TextField
 from django.db.models.functions import Lower, Trim
 
 from better_auth.addresses import is_email
@@ -40,6 +40,18 @@ NORMAL, COUNT = "better_auth_address", "better_auth_count"
 
 def has_column(name: str) -> bool:
     return any(field.name == name for field in get_user_model()._meta.concrete_fields)
+
+
+def could_be_key(text: str) -> bool:
+    """Whether some row of the host's may have this primary key, today or later: adoption and sign-ups make
+    ids of keys. Keys that are texts can be anything; of these only the present ones are known."""
+    key = get_user_model()._meta.pk
+    try:
+        key.to_python(text)
+    except ValidationError:
+        return False
+    is_text = isinstance(key, CharField | TextField)
+    return not is_text or get_user_model()._default_manager.filter(pk=text).exists()
 
 
 def email_column() -> str | None:

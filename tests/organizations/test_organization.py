@@ -274,6 +274,9 @@ class TestBadInput:
             {"sortBy": "user__password"},
             {"filterField": "createdAt", "filterValue": "yesterday"},
             {"filterField": "createdAt", "filterValue": "2026", "filterOperator": "contains"},
+            {"filterField": "createdAt", "filterValue": "9999-12-31T23:59:59-14:00"},
+            {"filterField": "createdAt", "filterValue": "0001-01-01T00:00:00+14:00"},
+            {"filterField": "role", "filterValue": ",".join("x" * 200), "filterOperator": "in"},
             {"filterField": "role", "filterValue": ["owner", "admin"]},
         ],
     )

@@ -58,7 +58,7 @@ class Administrator(Actor):
             PermissionRefused(
                 client=self.client,
                 actor_id=self.id,
-                subject_id=subject_id or self.id,
+                subject_id=(subject_id if _can_be_id(subject_id) else "") or self.id,
                 details={"permission": f"{resource}:{action}"},
             )
         )
@@ -67,9 +67,7 @@ class Administrator(Actor):
 
 def find_target(user_id: str) -> UserRecord | None:
     """The user with this id on the wire; what can't be an id is nobody's."""
-    if len(user_id) > ID_LENGTH or "\x00" in user_id:
-        return None
-    return users.find_by_id(user_id)
+    return users.find_by_id(user_id) if _can_be_id(user_id) else None
 
 
 def get_target(user_id: str) -> UserRecord:
@@ -78,3 +76,7 @@ def get_target(user_id: str) -> UserRecord:
     if user is None:
         raise NotFound(ErrorCode.USER_NOT_FOUND)
     return user
+
+
+def _can_be_id(text: str) -> bool:
+    return len(text) <= ID_LENGTH and "\x00" not in text

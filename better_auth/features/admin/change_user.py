@@ -59,6 +59,8 @@ def _consequences(columns: Mapping[str, Any], target: UserRecord) -> dict[str, A
         more |= {"email_verified": False, "email_verified_at": None}
     if "email_verified" in columns:
         more["email_verified_at"] = clock.now() if columns["email_verified"] else None
+    if columns.get("banned") and not target.is_banned(clock.now()) and "ban_expires" not in columns:
+        more["ban_expires"] = None  # the end of an earlier ban is no end of this one
     if columns.get("banned") is False:
         more |= {name: None for name in ("ban_reason", "ban_expires") if name not in columns}
     return more

@@ -19,6 +19,8 @@ from better_auth.http import user_columns, wire
 from better_auth.http.endpoint import Call
 from better_auth.http.fields import is_email, type_name
 from better_auth.http.reply import Reply
+from better_auth.storage import host_users
+from better_auth.storage.records import has_user_row
 from better_auth.storage.user_search import Column, Condition, find_users
 
 DEFAULT_LIMIT = 100
@@ -68,7 +70,7 @@ def create_user(call: Call, administrator: Administrator) -> Reply:
     _ensure_members(data, administrator, "", only=("set-role", "ban"))
     columns = user_columns.read_columns(data)
     if "id" in data:
-        columns["id"] = _new_id(data["id"])
+        columns["id"] = _new_id(data["id"], administrator)
     if "role" in call.body:
         columns["role"] = bodies.roles_text(call.body["role"])
     elif "role" in data:
@@ -109,6 +111,7 @@ def admin_update_user(call: Call, administrator: Administrator) -> Reply:
 def set_role(call: Call, administrator: Administrator) -> Reply:
     role = bodies.roles_text(call.body["role"])
     target = get_target(call.body["userId"])
+    administrator.ensure_reaches(target, "user", "set-role")
     changed = changing.change_user(target, columns={"role": role}, actor=administrator)
     return Reply({"user": wire.user_object(changed)})
 
@@ -215,7 +218,11 @@ def _email(value: Any) -> str:
     return value.lower()
 
 
-def _new_id(value: Any) -> str:
+def _new_id(value: Any, administrator: Administrator) -> str:
+    """An id that gives nobody more than its maker has, and is no other user's some day."""
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
         raise BadRequest(ErrorCode.VALIDATION_ERROR, "[body.data.id] Invalid input")
+    is_hosts = not has_user_row() and host_users.could_be_key(value)
+    if is_hosts or (roles.may_everything(value) and not roles.may_everything(administrator.user.id)):
+        raise BadRequest(ErrorCode.VALIDATION_ERROR, "[body.data.id] Invalid input: it is reserved")
     return value

@@ -653,6 +653,7 @@ def test_djangos_operators_are_out_of_an_admins_reach(
     for path, body, code in (
         ("set-user-password", {"newPassword": "long enough"}, "YOU_ARE_NOT_ALLOWED_TO_SET_USERS_PASSWORD"),
         ("update-user", {"data": {"email": "a@b.de"}}, "YOU_ARE_NOT_ALLOWED_TO_SET_USERS_EMAIL"),
+        ("set-role", {"role": "user"}, "YOU_ARE_NOT_ALLOWED_TO_CHANGE_USERS_ROLE"),
         ("ban-user", {}, "YOU_ARE_NOT_ALLOWED_TO_BAN_USERS"),
         ("remove-user", {}, "YOU_ARE_NOT_ALLOWED_TO_DELETE_USERS"),
     ):
@@ -686,3 +687,32 @@ def test_a_password_of_the_policy(admin: AdminClient, ann: AdminClient, configur
     body = {"userId": ann.user["id"], "newPassword": "password1"}
     assert admin.admin("set-user-password", body).json()["code"] == "PASSWORD_COMPROMISED"
     assert passwords.verify(PASSWORD, users.find_by_id(ann.user["id"]))
+
+
+def test_nobody_makes_a_user_with_an_id_that_may_everything(admin: AdminClient, configure: Configure) -> None:
+    configure(ADMIN={"ADMIN_USER_IDS": ["root-of-all"]})
+    body = {"email": "new@example.com", "name": "N", "data": {"id": "root-of-all"}}
+    status, told = answered(admin.admin("create-user", body))
+    assert (status, told["code"]) == (400, "VALIDATION_ERROR")
+    assert users.find_by_email("new@example.com") is None
+    configure(ADMIN={"ADMIN_USER_IDS": ["root-of-all", admin.user["id"]]})
+    assert admin.admin("create-user", body).status_code == 200
+
+
+def test_a_new_ban_does_not_end_with_a_former_one(
+    admin: AdminClient, ann: AdminClient, frozen_time: Any
+) -> None:
+    own = {"userId": ann.user["id"]}
+    admin.admin("ban-user", {**own, "banExpiresIn": 60})
+    frozen_time.advance(seconds=61)
+    changed = admin.admin("update-user", {**own, "data": {"banned": True}}).json()
+    assert (changed["banned"], changed["banExpires"]) == (True, None)
+    assert ApiClient().sign_in("ann@example.com").status_code == 403
+
+
+@pytest.mark.parametrize("user_id", ["x" * 1000, "x\0", [1] * 500])
+def test_a_refusal_about_an_id_that_is_none(enter: Enter, configure: Configure, user_id: Any) -> None:
+    configure(ADMIN={"ROLES": {"one": {"user": ["update"]}, "user": {}}})
+    body = {"userId": user_id, "data": {"role": "admin"}}
+    told = answered(enter("one@example.com", role="one").admin("update-user", body))
+    assert told == refused("YOU_ARE_NOT_ALLOWED_TO_CHANGE_USERS_ROLE", 403)
