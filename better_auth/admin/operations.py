@@ -22,6 +22,9 @@ from better_auth.events import (
 from better_auth.storage.records import SessionRecord, UserRecord
 from better_auth.verifications import Purpose
 
+# Columns that say who may act in the names of others.
+GIVES_RIGHTS = frozenset({"role", "is_staff", "is_superuser"})
+
 
 def revoke_session(session: SessionRecord, user: UserRecord, *, operator: Operator) -> bool:
     """End one session; False where it had ended already."""
@@ -71,6 +74,8 @@ def change_user(
         rest = sorted(told - {"email"} - ({"email_verified"} if changes.get("email_verified") else set()))
         if rest:
             _publish(UserUpdated, user, operator, details={"fields": rest})
+        if told & GIVES_RIGHTS:
+            sessions.end_impersonations(changed)  # what gave the right to them may be gone
         if changed.is_shut_out(clock.now()) and not user.is_shut_out(clock.now()):
             revoke_sessions(changed, operator=operator)
     return changed

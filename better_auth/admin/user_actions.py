@@ -70,7 +70,8 @@ class UserActions(ModelAdmin):
         reply.request_cookies = shown.cookies
         own = signed_token(shown)
         resumed = sessions.resume(own, read_only=True, from_store=True) if own else None
-        if own and resumed and resumed.user.id == operator.id:
+        is_own = resumed and resumed.user.id == operator.id and not resumed.session.impersonated_by
+        if own and is_own:
             admin_session.keep(reply, own, shown)
         deliver_session(issued, reply)
         return to_response(reply)

@@ -265,6 +265,19 @@ def test_an_operator_acts_for_a_user_and_goes_back(
     assert browser.api("POST", "/admin/stop-impersonating", {}).json()["user"]["id"] == boss.id
 
 
+@pytest.mark.parametrize("lost", [{"role": "user"}, {"is_superuser": None}])
+def test_whoever_loses_the_right_acts_for_nobody_any_more(
+    operator: Client, make_user: Callable[..., UserRecord], browser: Any, lost: dict[str, Any]
+) -> None:
+    user, boss = make_user(), make_user("boss@example.com", role="admin")
+    get_user_model()._default_manager.filter(pk=boss.key).update(is_staff=True, is_superuser=True)
+    browser.sign_in("boss@example.com")
+    browser.post(user_list(), {"action": "impersonate", "_selected_action": [user.key]})
+    assert browser.session()["user"]["id"] == user.id
+    assert change(operator, boss, **lost).status_code == 302
+    assert browser.session() is None
+
+
 @pytest.mark.parametrize("number", [0, 2])
 def test_an_operator_acts_for_one_at_a_time(
     operator: Client, make_user: Callable[..., UserRecord], number: int

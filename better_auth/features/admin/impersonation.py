@@ -14,8 +14,11 @@ from better_auth.sessions import IssuedSession
 from better_auth.storage.records import SessionRecord, UserRecord
 
 
-def impersonate_user(administrator: Administrator, target: UserRecord) -> IssuedSession:
-    """A short session of the target's that says who is behind it.
+def impersonate_user(
+    administrator: Administrator, target: UserRecord, *, former: SessionRecord
+) -> IssuedSession:
+    """A short session of the target's that says who is behind it. ``former``, the caller's own, ends where it
+    is one in somebody's name, too: nobody is behind two people at once.
 
     Raises ``YOU_CANNOT_IMPERSONATE_ADMINS`` where the target is one, unless that is granted as well; Django's
     staff and superusers are for superusers alone. Nobody can act for the banned (``BANNED_USER``).
@@ -23,11 +26,20 @@ def impersonate_user(administrator: Administrator, target: UserRecord) -> Issued
     if roles.is_admin(target) and not auth_settings.admin.allow_impersonating_admins:
         administrator.ensure("user", "impersonate-admins", subject_id=target.id)
     administrator.ensure_reaches(target, "user", "impersonate-admins")
-    return begin(target, by=administrator.user.id, actor=administrator)
+    with transaction.atomic():
+        issued = begin(target, by=administrator.user.id, actor=administrator)
+        if former.impersonated_by:
+            _end(former, administrator.user, administrator)
+    return issued
 
 
 def begin(target: UserRecord, *, by: str, actor: Actor) -> IssuedSession:
-    """The session itself; ``by``: the id that it shows. Whether they may is the caller's to know."""
+    """The session itself. Whether they may is the caller's to know.
+
+    ``by``: the id that it shows; but where they act in somebody's name already it is that of who is behind
+    it. Else what follows would be put down to somebody who did nothing, and would outlast the ban of who did.
+    """
+    by = actor.client.impersonator_id or by
     if target.id == by:
         raise Forbidden(Code.YOU_CANNOT_IMPERSONATE_ADMINS)
     with transaction.atomic():
@@ -68,6 +80,11 @@ def stop_impersonating(
     own = sessions.resume(admin_token, from_store=True) if admin_token else None
     if own is None or own.user.id != administrator.id:
         raise ServerError(message="Failed to find admin session")
+    _end(session, user, actor)
+    return IssuedSession(own.session, own.user, admin_token or "", remember)
+
+
+def _end(session: SessionRecord, user: UserRecord, actor: Actor) -> None:
     with transaction.atomic():
         if sessions.revoke(session, user):
             publish(
@@ -75,4 +92,3 @@ def stop_impersonating(
                     client=actor.client, actor_id=actor.id, subject_id=user.id, session_id=session.id
                 )
             )
-    return IssuedSession(own.session, own.user, admin_token or "", remember)

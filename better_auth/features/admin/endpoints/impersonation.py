@@ -15,10 +15,12 @@ from better_auth.sessions import IssuedSession
 @operation("POST", "/impersonate-user", needs=("user", "impersonate"), body=bodies.UserBody)
 def impersonate_user(call: Call, administrator: Administrator) -> Reply:
     call.ensure_row()  # there is no way back to an API key
-    issued = impersonation.impersonate_user(administrator, get_target(call.body["userId"]))
+    target = get_target(call.body["userId"])
+    issued = impersonation.impersonate_user(administrator, target, former=call.session)
     reply = _shown(issued)
     cookies.clear_session_data(reply)
-    admin_session.keep(reply, call.ensure_principal().token or "", call.credentials)
+    if not call.session.impersonated_by:  # else the browser keeps the administrator's own already
+        admin_session.keep(reply, call.ensure_principal().token or "", call.credentials)
     return reply
 
 

@@ -62,7 +62,9 @@ def get_user(call: Call, administrator: Administrator) -> Reply:
     return Reply(wire.user_object(get_target(call.query["id"])))
 
 
-@operation("POST", "/create-user", needs=("user", "create"), body=bodies.CreateUserBody)
+@operation(
+    "POST", "/create-user", needs=("user", "create"), body=bodies.CreateUserBody, changes_credentials=True
+)
 def create_user(call: Call, administrator: Administrator) -> Reply:
     data = call.body.get("data", {})
     if "role" in call.body:
@@ -87,7 +89,9 @@ def create_user(call: Call, administrator: Administrator) -> Reply:
     return Reply({"user": wire.user_object(user)})
 
 
-@operation("POST", "/update-user", needs=("user", "update"), body=bodies.UpdateUserBody)
+@operation(
+    "POST", "/update-user", needs=("user", "update"), body=bodies.UpdateUserBody, changes_credentials=True
+)
 def admin_update_user(call: Call, administrator: Administrator) -> Reply:
     """The user itself, not in a member of the answer."""
     data, user_id = call.body["data"], call.body["userId"]
@@ -107,7 +111,7 @@ def admin_update_user(call: Call, administrator: Administrator) -> Reply:
     return Reply(wire.user_object(changed))
 
 
-@operation("POST", "/set-role", needs=("user", "set-role"), body=bodies.SetRoleBody)
+@operation("POST", "/set-role", needs=("user", "set-role"), body=bodies.SetRoleBody, changes_credentials=True)
 def set_role(call: Call, administrator: Administrator) -> Reply:
     role = bodies.roles_text(call.body["role"])
     target = get_target(call.body["userId"])
@@ -137,7 +141,7 @@ def unban_user(call: Call, administrator: Administrator) -> Reply:
     return Reply({"user": wire.user_object(banning.unban_user(target, actor=administrator))})
 
 
-@operation("POST", "/remove-user", needs=("user", "delete"), body=bodies.UserBody)
+@operation("POST", "/remove-user", needs=("user", "delete"), body=bodies.UserBody, changes_credentials=True)
 def remove_user(call: Call, administrator: Administrator) -> Reply:
     _ensure_other(administrator, call.body["userId"], Code.YOU_CANNOT_REMOVE_YOURSELF)
     target = get_target(call.body["userId"])
@@ -146,7 +150,13 @@ def remove_user(call: Call, administrator: Administrator) -> Reply:
     return Reply({"success": True})
 
 
-@operation("POST", "/set-user-password", needs=("user", "set-password"), body=bodies.SetUserPasswordBody)
+@operation(
+    "POST",
+    "/set-user-password",
+    needs=("user", "set-password"),
+    body=bodies.SetUserPasswordBody,
+    changes_credentials=True,
+)
 def set_user_password(call: Call, administrator: Administrator) -> Reply:
     passwords.ensure_length(call.body["newPassword"])
     target = get_target(call.body["userId"])

@@ -43,6 +43,11 @@ CREDENTIALS: list[tuple[str, str, Any]] = [
     ("POST", "/api-key/update", {"keyId": "x"}),
     ("POST", "/api-key/rotate", {"keyId": "x"}),
     ("POST", "/api-key/delete", {"keyId": "x"}),
+    ("POST", "/admin/create-user", {"email": "new@example.com", "name": "N"}),
+    ("POST", "/admin/update-user", {"userId": "x", "data": {"email": "new@example.com"}}),
+    ("POST", "/admin/set-role", {"userId": "x", "role": "admin"}),
+    ("POST", "/admin/set-user-password", {"userId": "x", "newPassword": "another password"}),
+    ("POST", "/admin/remove-user", {"userId": "x"}),
 ]
 
 
@@ -310,17 +315,34 @@ def test_it_ends_with_the_right_to_it(
     assert ann.session()["user"] == ann.user
 
 
-def test_an_impersonation_within_another_keeps_the_first_name(
+def test_an_impersonation_within_another_takes_its_place(
     admin: AdminClient, ann: AdminClient, enter: Enter, configure: Configure, entries: Entries
+) -> None:
+    """What is done is put down to who did it, not to the one in between."""
+    configure(ADMIN={"ALLOW_IMPERSONATING_ADMINS": True})
+    eve, own = enter("eve@example.com", role="admin"), admin.session()
+    between = impersonate(admin, eve.user["id"]).json()["session"]
+    assert impersonate(admin, ann.user["id"]).json()["session"]["impersonatedBy"] == admin.user["id"]
+    assert not Session.objects.filter(pk=between["id"]).exists()
+    entry = entries("impersonation_started")[-1]
+    assert (entry.actor_id, entry.subject_id) == (admin.user["id"], ann.user["id"])
+    assert entry.details == {"in_name_of": eve.user["id"]}
+    assert admin.api("POST", "/update-user", {"name": "Changed"}).status_code == 200
+    entry = entries("user_updated")[-1]
+    assert (entry.actor_id, entry.subject_id) == (admin.user["id"], ann.user["id"])
+    assert answered(admin.admin("stop-impersonating", {})) == (200, own)
+    assert eve.session()["user"] == eve.user
+
+
+def test_within_another_it_ends_with_the_ban_of_who_is_behind_it(
+    admin: AdminClient, ann: AdminClient, enter: Enter, configure: Configure, commits: None
 ) -> None:
     configure(ADMIN={"ALLOW_IMPERSONATING_ADMINS": True})
     eve = enter("eve@example.com", role="admin")
     impersonate(admin, eve.user["id"])
     impersonate(admin, ann.user["id"])
-    entry = entries("impersonation_started")[-1]
-    assert (entry.actor_id, entry.subject_id) == (admin.user["id"], ann.user["id"])
-    assert entry.details == {"in_name_of": eve.user["id"]}
-    assert admin.admin("stop-impersonating", {}).json()["user"]["id"] == eve.user["id"]
+    assert eve.admin("ban-user", {"userId": admin.user["id"]}).status_code == 200
+    assert admin.session() is None
 
 
 def test_the_cookie_cache_tells_it_as_well(
