@@ -34,5 +34,9 @@ def read(jar: Mapping[str, str]) -> tuple[str | None, bool]:
     return token or None, not mark
 
 
+def is_kept(jar: Mapping[str, str]) -> bool:
+    return bool(jar.get(cookie_name(ADMIN_SESSION)))
+
+
 def drop(reply: Reply) -> None:
     cookies.expire_cookie(reply, cookie_name(ADMIN_SESSION))

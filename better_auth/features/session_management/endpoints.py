@@ -12,7 +12,7 @@ from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
 from better_auth.events import AuthMethod, SessionRevoked, SessionsRevoked, publish
 from better_auth.features.session_management.sign_out import sign_out as end_session
-from better_auth.http import cookies, legacy_session, session_copy, session_jwt, wire
+from better_auth.http import admin_session, cookies, legacy_session, session_copy, session_jwt, wire
 from better_auth.http.endpoint import Access, Call, endpoint
 from better_auth.http.fields import Body, StrictBoolean, StrictText
 from better_auth.http.input_fields import ensure_settable_on_session
@@ -121,10 +121,14 @@ class SignOutBody(Body):
 
 @endpoint("POST", "/sign-out", body=SignOutBody, optional_body=True, renews=False, aliases=("/logout",))
 def sign_out(call: Call) -> Reply:
-    """End the caller's session, if there is one; never fails for lack of it."""
+    """End the caller's session, if there is one; never fails for lack of it. Whoever leaves while acting in
+    somebody's name leaves nothing of their own in the browser either."""
     if call.principal and call.principal.session:
         end_session(call.session, call.user, client=call.client)
-    return Reply({"success": True}, clears_session=True)
+    reply = Reply({"success": True}, clears_session=True)
+    if admin_session.is_kept(call.credentials.cookies):
+        admin_session.drop(reply)
+    return reply
 
 
 def _flag(call: Call, name: str) -> bool:

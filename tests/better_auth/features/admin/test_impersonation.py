@@ -345,6 +345,16 @@ def test_within_another_it_ends_with_the_ban_of_who_is_behind_it(
     assert admin.session() is None
 
 
+def test_signing_out_leaves_nothing_of_the_administrators_in_the_browser(
+    admin: AdminClient, ann: AdminClient
+) -> None:
+    assert ADMIN_SESSION not in set_cookies(ann.api("POST", "/sign-out", {}))
+    impersonate(admin, ann.user["id"])
+    left = set_cookies(admin.api("POST", "/sign-out", {}))
+    assert left[ADMIN_SESSION] == f"{ADMIN_SESSION}=; Max-Age=0; {ATTRIBUTES}"
+    assert admin.session() is None
+
+
 def test_the_cookie_cache_tells_it_as_well(
     admin: AdminClient, ann: AdminClient, configure: Configure
 ) -> None:
