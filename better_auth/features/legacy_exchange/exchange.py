@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from better_auth import clock
+from better_auth import clock, users
 from better_auth.authentication import beside
 from better_auth.events import Client
 from better_auth.legacy_credentials.proving import Proof, fingerprint
@@ -27,6 +27,8 @@ def exchange(shown: Shown, *, client: Client) -> SignInOutcome:
     """
     proof = beside.prove_for_exchange(shown, client=client)
     with transaction.atomic():
+        users.lock(proof.user)  # a ban or rollback that is under way comes first, or ends the session
+        proof = beside.prove_user_again(proof, client=client)
         row = _spend(shown, proof, client)
         outcome = complete_sign_in(proof.user, method=METHODS[proof.scheme], client=client)
         if isinstance(outcome, SignInChallenge):

@@ -10,6 +10,7 @@ import pytest
 from better_auth import sessions, users
 from better_auth.models import AuditEntry, LegacyExchange, Session
 from better_auth.storage.records import UserRecord
+from migration_tools.models import MigrationRecord
 from tests.conftest import ApiClient
 from tests.host.legacy_credentials import (
     SCHEMES,
@@ -133,6 +134,29 @@ def test_whoever_is_banned_meanwhile_gets_nothing(
     monkeypatch.setattr(sessions, "issue", ban_first)
     answer = exchange(browser, service_jwt("4711"))
     assert (answer.status_code, answer.json()["code"]) == (403, "BANNED_USER")
+    assert (Session.objects.count(), LegacyExchange.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("rolled_back", "LEGACY_USER_ROLLED_BACK"), ("banned", "LEGACY_USER_BANNED")]
+)
+def test_what_comes_before_the_lock_is_seen(
+    browser: ApiClient, ann: UserRecord, monkeypatch: pytest.MonkeyPatch, state: str, code: str
+) -> None:
+    """A rollback or a ban that was under way when the credential was proven."""
+    bring("4711", ann)
+    lock = users.lock
+
+    def wait_for_others(user: UserRecord) -> None:
+        if state == "banned":
+            users.update(user, banned=True)
+        else:
+            MigrationRecord.objects.update(state=state, user=None)
+        lock(user)
+
+    monkeypatch.setattr(users, "lock", wait_for_others)
+    answer = exchange(browser, service_jwt("4711"))
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
     assert (Session.objects.count(), LegacyExchange.objects.count()) == (0, 0)
 
 
