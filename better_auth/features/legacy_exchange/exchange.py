@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from better_auth import clock, users
 from better_auth.authentication import beside
+from better_auth.conf import auth_settings
 from better_auth.events import Client
 from better_auth.legacy_credentials.proving import Proof, fingerprint
 from better_auth.legacy_credentials.schemes import METHODS
@@ -55,10 +56,11 @@ def _spend(shown: Shown, proof: Proof, client: Client) -> LegacyExchange:
 
 
 def _ends_at(proof: Proof) -> datetime | None:
-    """With an hour to spare, whatever the leeway is."""
+    """With an hour to spare beyond the leeway. None for what lives in the former system's database: it may
+    prolong a session that was exchanged."""
     seconds = proof.times.get("exp")
-    if seconds is None:
+    if seconds is None or proof.claims is None:
         return None
-    now = clock.now()
+    now, spare = clock.now(), 3600 + auth_settings.dual_auth.leeway
     left = min(max(seconds - now.timestamp(), 0.0), LONGEST_KEPT.total_seconds())
-    return now + timedelta(seconds=left + 3600)
+    return now + timedelta(seconds=left + spare)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
-from better_auth import sessions, users
+from better_auth import clock, sessions, users
 from better_auth.models import AuditEntry, LegacyExchange, Session
 from better_auth.storage.records import UserRecord
 from migration_tools.models import MigrationRecord
@@ -18,6 +21,7 @@ from tests.host.legacy_credentials import (
     TABLE,
     Shown,
     bring,
+    execute,
     old_session,
     refusal_of,
     service_jwt,
@@ -63,6 +67,31 @@ def test_once(browser: ApiClient, new_browser: Any, ann: UserRecord, scheme: str
         assert (again.status_code, again.json()["code"]) == (401, "LEGACY_TOKEN_EXCHANGED")
     assert Session.objects.count() == 1
     assert browser.session()["user"]["id"] == ann.id
+
+
+def test_a_session_that_the_former_system_prolongs_stays_spent(
+    browser: ApiClient, new_browser: Any, ann: UserRecord, frozen_time: Any
+) -> None:
+    bring("4711", ann)
+    shown = show("sessions", "valid", "4711")
+    assert exchange(browser, shown).status_code == 200
+    execute("UPDATE old_sessions SET expire_date = %s", clock.now() + timedelta(days=90))
+    frozen_time.advance(days=60)
+    call_command("cleanup_auth", stdout=StringIO())
+    again = exchange(new_browser(), shown)
+    assert (again.status_code, again.json()["code"]) == (401, "LEGACY_TOKEN_EXCHANGED")
+
+
+def test_a_token_stays_spent_as_long_as_the_leeway_bears_with_it(
+    browser: ApiClient, new_browser: Any, ann: UserRecord, configure: Configure, frozen_time: Any
+) -> None:
+    bring("4711", ann)
+    configure(DUAL_AUTH={"LEEWAY": 7200})
+    token = service_jwt("4711", exp=int(clock.timestamp()) + 60)
+    assert exchange(browser, token).status_code == 200
+    frozen_time.advance(hours=1.5)
+    call_command("cleanup_auth", stdout=StringIO())
+    assert exchange(new_browser(), token).json()["code"] == "LEGACY_TOKEN_EXCHANGED"
 
 
 def test_a_refresh_token_too(browser: ApiClient, ann: UserRecord, configure: Configure) -> None:
