@@ -32,7 +32,7 @@ def authenticate(credentials: Credentials) -> Principal | None:
     bearer = credentials.bearer
     if not bearer or not (auth_settings.api_keys.bearer or credentials.any_kind) or _is_token(bearer):
         return None
-    found = verification.find_presented(bearer)
+    found = verification.find_presented(bearer, from_store=credentials.from_store)
     if found is None or (credentials.for_session and not configuration(found.config_id).rules.enable_session):
         return None  # it may be a session's token
     return _principal(bearer, found, credentials)
@@ -51,7 +51,7 @@ def _is_token(bearer: str) -> bool:
 def _by_header(key: str, credentials: Credentials) -> Principal:
     if credentials.for_session and len(key) < auth_settings.api_keys.default_key_length:
         raise KeyRefused(ErrorCode.INVALID_API_KEY, status=403)
-    found = verification.find_presented(key)
+    found = verification.find_presented(key, from_store=credentials.from_store)
     if found is None or (credentials.for_session and not configuration(found.config_id).rules.enable_session):
         raise KeyRefused(ErrorCode.INVALID_API_KEY)
     return _principal(key, found, credentials)
@@ -59,9 +59,10 @@ def _by_header(key: str, credentials: Credentials) -> Principal:
 
 def _principal(key: str, found: KeyRecord, credentials: Credentials) -> Principal:
     """Counts the use first, as the protocol does, and then asks whose key it is."""
-    verification.use(found, read_only=credentials.read_only)
+    verification.use(found, read_only=credentials.read_only, is_counted=credentials.is_counted)
     now, chosen = clock.now(), configuration(found.config_id)
-    owner = users.find_remembered(found.reference_id) if chosen.rules.references == "user" else None
+    find = users.find_by_id if credentials.from_store else users.find_remembered
+    owner = find(found.reference_id) if chosen.rules.references == "user" else None
     if owner is None or owner.is_shut_out(now):
         raise KeyRefused(ErrorCode.INVALID_REFERENCE_ID_FROM_API_KEY)
     session = _session(found, owner, credentials, chosen, now) if credentials.for_session else None

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from apikeys.errors import ErrorCode
 from apikeys.models import NAME_LENGTH, PREFIX_LENGTH
 from better_auth.conf.api_key_schema import ApiKeySettings
 from better_auth.errors import BadRequest
+from better_auth.kept_json import is_keepable
 
 DAY_SECONDS = 86400
 # PostgreSQL's bigint, and JSON numbers that JavaScript keeps exactly.
@@ -114,6 +113,5 @@ def _ensure_length(text: str, shortest: int, longest: int, is_prefix: bool) -> N
 
 
 def _ensure_metadata(metadata: object) -> None:
-    """An object, without the null characters that PostgreSQL can't store."""
-    if not isinstance(metadata, Mapping) or b"\\u0000" in orjson.dumps(metadata):
+    if not isinstance(metadata, Mapping) or not is_keepable(metadata):
         raise BadRequest(ErrorCode.INVALID_METADATA_TYPE)

@@ -77,6 +77,7 @@ def update(key: KeyRecord, chosen: Configuration, wanted: Mapping[str, Any], *, 
     with transaction.atomic():
         _change(key, values)
         changed = get(key.id)
+        lookup.forget(changed.key_hash)  # a rotation may have come in between
         _publish(ApiKeyUpdated, changed, by, changed=sorted(values))
     return changed
 

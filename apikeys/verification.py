@@ -35,29 +35,38 @@ def verify(
     return found
 
 
-def find_presented(key: str) -> KeyRecord | None:
-    """Whose key this is, good or not; what can't be one costs no look-up."""
-    if not key or len(key) > LONGEST_KEY:
+def find_presented(key: str, *, from_store: bool = False) -> KeyRecord | None:
+    """Whose key this is, good or not; what can't be one costs no look-up. As of at most some seconds ago, or
+    with ``from_store`` as of now."""
+    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
         return None
-    now, key_hash = clock.now(), digest(key)
-    found = None if is_mistyped(key) else lookup.find(key_hash)
+    now, key_hash, find = clock.now(), digest(key), lookup.find_now if from_store else lookup.find
+    found = None if is_mistyped(key) else find(key_hash)
     if found is None or not found.answers_to(key_hash, now):
         return None
     shown = found.key_hash if found.key_hash == key_hash else found.previous_hash or ""
     return found if hmac.compare_digest(shown, key_hash) else None
 
 
-def use(key: KeyRecord, *, permissions: Permissions | None = None, read_only: bool = False) -> None:
-    """Count a use of the key, if it is good for one. Raises ``KeyRefused``."""
+def use(
+    key: KeyRecord,
+    *,
+    permissions: Permissions | None = None,
+    read_only: bool = False,
+    is_counted: bool = False,
+) -> None:
+    """Count a use of the key, if it is good for one; of one that ``is_counted`` already only whether it is
+    good. Raises ``KeyRefused``."""
     now = clock.now()
     try:
         _ensure_good(key, now, permissions, read_only=read_only)
-        if limits.is_counted(key):
+        if not is_counted and limits.is_counted(key):
             limits.spend(key, now, read_only=read_only)
     except KeyRefused as refusal:
         refusals.tell(key, refusal)
         raise
-    usage.note(key.id, now, is_written=limits.is_counted(key))
+    if not is_counted:
+        usage.note(key.id, now, is_written=limits.is_counted(key))
 
 
 def _ensure_good(key: KeyRecord, now: datetime, wanted: Permissions | None, *, read_only: bool) -> None:

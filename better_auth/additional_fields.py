@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode
+from better_auth.kept_json import is_keepable
 
 Owner = Literal["user", "session"]
 OWNERS: tuple[Owner, ...] = ("user", "session")
@@ -116,8 +117,8 @@ def _checked(field: AdditionalField, value: Any) -> Any:
         is_right = is_right and all(isinstance(one, str) for one in value)
     if not is_right:
         raise _invalid(field, f"Invalid input: expected {field.type}")
-    if len(str(value)) > LONGEST_TEXT or "\x00" in str(value):
-        raise _invalid(field, "Invalid input: too long, or with null characters")
+    if not is_keepable(value) or len(str(value)) > LONGEST_TEXT:
+        raise _invalid(field, "Invalid input: too long, too large, too deep, or with null characters")
     if field.validator:
         try:
             import_string(field.validator)(value)

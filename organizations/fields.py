@@ -16,6 +16,7 @@ from better_auth.http.fields import (
     StrictText,
     type_name,
 )
+from better_auth.kept_json import is_keepable
 from organizations.models import SLUG_LENGTH
 
 LONGEST_METADATA = 64 * 1024
@@ -62,10 +63,9 @@ class Metadata(StrictObject):
 
     def to_internal_value(self, value: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().to_internal_value(value)
-        try:
-            length = len(wire_json.dumps(found))
-        except ValueError:
-            raise serializers.ValidationError("Invalid input: nested too deeply") from None
+        if not is_keepable(found):
+            raise serializers.ValidationError("Invalid input: too deep, too large, or with null characters")
+        length = len(wire_json.dumps(found))
         if length > LONGEST_METADATA:
             raise serializers.ValidationError(f"Too big: expected JSON of <={LONGEST_METADATA} characters")
         return found

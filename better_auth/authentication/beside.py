@@ -26,6 +26,7 @@ from better_auth.legacy_credentials.proving import Proof, prove
 from better_auth.legacy_credentials.refusals import Refused
 from better_auth.legacy_credentials.schemes import METHODS
 from better_auth.legacy_credentials.shown import Shown
+from better_auth.legacy_credentials.subjects import resolve
 
 Ask = Callable[[Credentials], Principal | None]
 
@@ -114,6 +115,19 @@ def prove_for_exchange(shown: Shown, *, client: Client) -> Proof:
         usage.note(shown.scheme, "refused", client=client)
         raise LegacyRefused(ErrorCode.LEGACY_TOKEN_INVALID)
     return proof
+
+
+def prove_user_again(proof: Proof, *, client: Client) -> Proof:
+    """The same, with its user as the database has them now. Raises ``LegacyRefused``."""
+    try:
+        user = resolve(proof.source, proof.legacy_id, from_store=True)
+        if user.key != proof.user.key:
+            raise Refused(ErrorCode.LEGACY_USER_NOT_MIGRATED)
+    except Refused as refusal:
+        _count(METHODS[proof.scheme], refusal.code.name.lower())
+        usage.note(proof.scheme, "refused", client=client, claims=proof.claims)
+        raise LegacyRefused(refusal.code, refusal.message, status=refusal.status) from None
+    return replace(proof, user=user)
 
 
 def exchanged_before(proof: Proof, *, client: Client) -> LegacyRefused:

@@ -19,7 +19,8 @@ class Credentials:
     ``any_audience``: a token need not be meant for us, the caller judges for whom it is; ``any_kind``: the
     bearer token may be of a kind that is shown in another header otherwise; ``header_token``: what an
     ``Authorization`` header shows after ``Token``; ``takes_legacy``: credentials of the former system count,
-    where the settings have them."""
+    where the settings have them; ``is_counted``: the use of an API key was counted with this request
+    before."""
 
     cookies: Mapping[str, str] = field(default_factory=dict)
     bearer: str | None = None
@@ -33,6 +34,7 @@ class Credentials:
     any_kind: bool = False
     header_token: str | None = None
     takes_legacy: bool = True
+    is_counted: bool = False
 
 
 class InvalidCredentials(Unauthorized):

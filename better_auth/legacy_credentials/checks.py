@@ -97,7 +97,8 @@ def _about_secret(name: str, rules: Any) -> Iterator[CheckMessage]:
             hint = "Name a file that holds a JWKS or a PEM public key, or the https address of a JWKS."
             yield Error(f"{name}.KEYS: {fault}", hint=hint, id="better_auth.E033")
         return
-    if not secret or len(secret) < SHORTEST_SECRET or len(set(secret)) < LEAST_VARIETY:
+    is_public = "-----BEGIN" in (secret or "")  # a key that everybody may know
+    if not secret or is_public or len(secret) < SHORTEST_SECRET or len(set(secret)) < LEAST_VARIETY:
         hint = "Whoever guesses it is anybody: use another scheme, or have people sign in again."
         yield Error(f"{name}.SECRET is missing, or can be guessed.", hint=hint, id="better_auth.E034")
     elif secret in (auth_settings.secret, auth_settings.jwt.secret):

@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.core.signals import setting_changed
 
 from better_auth.bounded import Bounded
 from better_auth.crypto.jose import InvalidToken, base64url_decode
-from better_auth.crypto.jws import ALGORITHMS
+from better_auth.crypto.jws import ALGORITHMS, PublicKey
 from better_auth.crypto.jwt_reading import Claims, claims_in_part, is_jwt, read_header, signed_claims
 from better_auth.legacy_credentials import keys
+from better_auth.legacy_credentials.refusals import Refused
 from better_auth.legacy_credentials.schemes import JWT, SIMPLEJWT, JwtRules, is_on, rules_of
 
 HMACS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
@@ -31,7 +33,16 @@ class Signed:
     claims: Claims
 
 
-_verified: Bounded[Signed] = Bounded(MOST_VERIFIED)
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """``key``: the public one that the signature was checked by, which ``header`` names."""
+
+    signed: Signed
+    header: Mapping[str, object]
+    key: PublicKey | None
+
+
+_verified: Bounded[_Verified] = Bounded(MOST_VERIFIED)
 
 
 def read_signed(token: str) -> Signed | None:
@@ -39,17 +50,28 @@ def read_signed(token: str) -> Signed | None:
     caller's to judge, at each coming. Raises ``Refused`` where the keys can't be had."""
     for scheme in (JWT, SIMPLEJWT):
         if is_on(scheme):
-            claims = _claims_by(rules_of(scheme), token)
-            if claims is not None:
-                found = Signed(scheme, claims)
+            found = _verified_by(scheme, token)
+            if found is not None:
                 _verified.put(_digest(token), found)
-                return found
+                return found.signed
     return None
 
 
 def find_known(token: str) -> Signed | None:
-    """The same for a token that came before, whose signature was found good then."""
-    return _verified.get(_digest(token)) if is_jwt(token) else None
+    """The same for a token that came before, whose signature was found good then, by a key that is still
+    one."""
+    found = _verified.get(_digest(token)) if is_jwt(token) else None
+    return found.signed if found is not None and _has_its_key(found) else None
+
+
+def _has_its_key(found: _Verified) -> bool:
+    """A key that is withdrawn where the former system publishes its keys ends whatever it signed."""
+    if found.key is None:
+        return True
+    try:
+        return keys.find_key(rules_of(found.signed.scheme).keys or "", found.header) is found.key
+    except Refused:  # whoever asks next is told why
+        return False
 
 
 def forget() -> None:
@@ -57,8 +79,9 @@ def forget() -> None:
     _verified.clear()
 
 
-def _claims_by(rules: JwtRules, token: str) -> Claims | None:
+def _verified_by(scheme: str, token: str) -> _Verified | None:
     header_text, payload_text, signature_text = token.split(".")
+    rules: JwtRules = rules_of(scheme)
     try:
         header = read_header(header_text)
         algorithm = header.get("alg")
@@ -66,14 +89,14 @@ def _claims_by(rules: JwtRules, token: str) -> Claims | None:
             return None
         if rules.keys:
             public = keys.find_key(rules.keys, header) if algorithm in ALGORITHMS else None
-            return signed_claims(public, token) if public else None
+            return _Verified(Signed(scheme, signed_claims(public, token)), header, public) if public else None
         if algorithm not in HMACS or not rules.secret:
             return None
         signed = f"{header_text}.{payload_text}".encode("ascii")
         expected = hmac.digest(rules.secret.encode(), signed, HMACS[str(algorithm)])
         if not hmac.compare_digest(expected, base64url_decode(signature_text)):
             return None
-        return claims_in_part(payload_text)
+        return _Verified(Signed(scheme, claims_in_part(payload_text)), header, None)
     except (InvalidToken, ValueError):
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, resolve
@@ -64,10 +64,13 @@ def ensure_trusted(request: HttpRequest, policy: Policy, match: ResolverMatch | 
     """Raises ``UNAUTHORIZED`` (401), ``STEP_UP_REQUIRED`` or ``ACCESS_DENIED`` (403), and nothing where
     ``ZERO_TRUST.MODE`` is ``report``; who was refused and why stands in the audit log."""
     credentials = from_request(request, renew=handover.is_heard(request), from_store=policy.recheck)
+    known = handover.known_key(request)
+    if known is not None and policy.recheck:  # it may have been remembered
+        known, credentials = None, replace(credentials, is_counted=True)
     principal: Principal | None = None
     refused: InvalidCredentials | None = None
     try:
-        principal = handover.known_key(request) or authenticate_leniently(credentials)
+        principal = known or authenticate_leniently(credentials)
     except InvalidCredentials as refusal:
         refused = refusal if refusal.code is not ErrorCode.UNAUTHORIZED else None
     if principal is not None:

@@ -57,7 +57,8 @@ def is_declared_public(match: ResolverMatch, method: str) -> bool:
 def our_own() -> Iterator[str]:
     """Paths that must answer before somebody is signed in, or have a door of their own."""
     for base in (auth_settings.base_path, auth_settings.auth_proxy.path):
-        yield from (base, f"{base}/**")
+        if base.strip("/"):  # else everything would be ours
+            yield from (base, f"{base}/**")
     yield from ("/.well-known/jwks.json", "/health", "/health/ready", "/metrics")
     static = settings.STATIC_URL or ""
     if static.startswith("/") and len(static) > 1:

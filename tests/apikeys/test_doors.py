@@ -22,6 +22,7 @@ from tests.host.trust import TRUST
 from tests.host.urls import urlpatterns as of_host
 
 MakeKey = Callable[..., dict[str, Any]]
+LEVELS = "better_auth.storage.verified_sessions"
 
 
 class Files(APIView):
@@ -57,6 +58,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.apikeys.test_doors"
 
 def program(key: str) -> ApiClient:
     return ApiClient(headers={"x-api-key": key})
+
+
+def ask_first(get_response: Any) -> Any:
+    """Middleware of the host's that looks who calls."""
+
+    def asked(request: Any) -> Any:
+        assert request.principal.method == "api_key"
+        return get_response(request)
+
+    return asked
 
 
 class TestMiddleware:
@@ -119,6 +130,34 @@ class TestRestFramework:
         made = make_key(remaining=2)
         client = program(made["key"])
         assert [client.get("/two-doors").status_code for _ in range(3)] == [200, 200, 429]
+
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_a_recheck_asks_the_database(
+        self,
+        make_key: MakeKey,
+        configure: Any,
+        settings: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        is_known: bool,
+    ) -> None:
+        """Whatever a process remembers of the key, and though the middleware above took it; as one use."""
+        middleware = [*settings.MIDDLEWARE, TRUST]
+        if is_known:
+            middleware.insert(-1, "tests.apikeys.test_doors.ask_first")
+        settings.MIDDLEWARE = middleware
+        configure(ZERO_TRUST={"POLICIES": [{"paths": ["/two-doors"], "policy": {"recheck": True}}]})
+        made = make_key(remaining=5)
+        monkeypatch.setattr(f"{LEVELS}.may_remember", lambda: True)
+        monkeypatch.setattr(f"{LEVELS}.may_trust_memory", lambda: True)
+        monkeypatch.setattr(f"{LEVELS}.trusted_redis", lambda: (None, None))
+        client = program(made["key"])
+        assert client.get("/two-doors").status_code == 200
+        assert ApiKey.objects.get().remaining == 4
+        assert verify_api_key(made["key"])["valid"]
+        ApiKey.objects.update(enabled=False)  # elsewhere, and nobody has told this process yet
+        assert verify_api_key(made["key"])["valid"]
+        refusal = client.get("/two-doors")
+        assert (refusal.status_code, refusal.json()["code"]) == (401, "KEY_DISABLED")
 
     def test_a_permission_without_an_action_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="at least one action"):

@@ -146,9 +146,29 @@ def test_metadata_where_it_is_on(ann: ApiClient, configure: Any) -> None:
         "team": "blue",
         "n": [1, {"x": None}],
     }
-    for metadata in ("text", {"nul": "\x00"}):
-        answer = ann.api("POST", "/api-key/create", {"metadata": metadata})
-        assert refused(answer) == (400, "INVALID_METADATA_TYPE")
+    unfit = ["text", {"nul": "\x00"}, {"\x00": 1}, {"deep": nested(101)}, {"deep": nested(900)}, {"n": 1e30}]
+    for metadata in unfit:
+        for path, more in (("create", {}), ("update", {"keyId": made["id"]})):
+            answer = ann.api("POST", f"/api-key/{path}", {"metadata": metadata, **more})
+            assert refused(answer) == (400, "INVALID_METADATA_TYPE")
+
+
+def test_metadata_that_is_accepted_is_shown_again(ann: ApiClient, configure: Any) -> None:
+    configure(API_KEYS={"ENABLE_METADATA": True})
+    metadata = {"deep": nested(100), "large": 2**62, "": {"\u00e9": [[], {}, None, True, -1.5]}}
+    key_id = create(ann, metadata=metadata)["id"]
+    for path in (f"/api-key/get?id={key_id}", "/api-key/list"):
+        answer = ann.api("GET", path)
+        assert answer.status_code == 200
+        told = answer.json()
+        assert told.get("apiKeys", [told])[0]["metadata"] == metadata
+
+
+def nested(depth: int) -> Any:
+    found: Any = []
+    for _ in range(depth - 1):
+        found = [found]
+    return found
 
 
 def test_a_list_is_paged_and_sorted(ann: ApiClient) -> None:

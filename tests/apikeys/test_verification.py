@@ -10,9 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apikeys import lookup, usage, verification
+from apikeys import keys, lookup, usage, verification
+from apikeys.configuration import configuration
 from apikeys.errors import KeyRefused
 from apikeys.key_format import digest
+from apikeys.keys import By
 from apikeys.models import ApiKey, ApiKeyUsage
 from apikeys.server_calls import (
     create_api_key,
@@ -43,8 +45,10 @@ def test_a_good_key(make_key: MakeKey) -> None:
     assert told == {"valid": True, "error": None, "key": shown}
 
 
-@pytest.mark.parametrize("text", ["", "x", "x" * 64, "x" * 1024 * 1024, "nul\x00" * 20, "\ud800" * 64])
-def test_what_is_no_key(owner: UserRecord, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [None, 5, ["x"], b"x" * 64, "", "x", "x" * 64, "x" * 1024 * 1024, "nul\x00" * 20, "\ud800" * 64]
+)
+def test_what_is_no_key(owner: UserRecord, text: Any) -> None:
     assert code_of(text) == "INVALID_API_KEY"
 
 
@@ -214,6 +218,20 @@ class TestBehind:
         with django_assert_num_queries(0):
             for _ in range(5):
                 verification.verify(key)
+
+    def test_a_change_beside_a_rotation_is_seen_at_once(
+        self, owner: UserRecord, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever changes the key knows the digest it had before."""
+        levels = "better_auth.storage.verified_sessions"
+        monkeypatch.setattr(f"{levels}.may_remember", lambda: True)
+        monkeypatch.setattr(f"{levels}.may_trust_memory", lambda: True)
+        monkeypatch.setattr(f"{levels}.trusted_redis", lambda: (None, None))
+        before = keys.get(make_key()["id"])
+        _, rotated = keys.rotate(before, configuration(None), overlap=0, by=By())
+        assert code_of(rotated) is None
+        keys.update(before, configuration(None), {"enabled": False}, by=By())
+        assert code_of(rotated) == "KEY_DISABLED"
 
     def test_uses_and_the_last_one_are_written_in_one_batch(self, make_key: MakeKey) -> None:
         keys = [make_key()["key"] for _ in range(2)]

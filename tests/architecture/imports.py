@@ -89,6 +89,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "crypto",
                 "errors",
                 "events",
+                "kept_json",
                 "paced_log",
             }
         ),

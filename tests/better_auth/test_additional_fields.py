@@ -90,3 +90,30 @@ def test_update_session_sets_the_sessions_own(browser: ApiClient) -> None:
     assert session["theme"] == "dark"
     assert browser.session()["session"] == session
     assert browser.api("POST", "/update-session", {"other": 1}).json() == {"message": "No fields to update"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"nul": "\x00"}, {"\x00": 1}, 1e30, {"n": [-1e300]}, 2**63],
+    ids=["null character", "in a name", "large", "large within", "64 bits"],
+)
+@pytest.mark.parametrize("name", ["about", "age"])
+def test_what_no_database_gives_back_as_it_was(
+    browser: ApiClient, configure: Callable[..., None], name: str, value: Any
+) -> None:
+    """An answer that can't be written would be one for whoever lists users, too."""
+    fields = {"about": {"type": "json"}, "age": {"type": "number"}}
+    configure(USER={"ADDITIONAL_FIELDS": {**FIELDS, **fields}})
+    answer = browser.sign_up(company="Acme", **{name: value})
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+
+
+def test_what_goes_too_deep_to_be_shown(browser: ApiClient, configure: Callable[..., None]) -> None:
+    configure(USER={"ADDITIONAL_FIELDS": {**FIELDS, "about": {"type": "json"}}})
+    about: Any = []
+    for _ in range(300):
+        about = [about]
+    assert browser.sign_up(company="Acme", about=about).status_code == 400
+    assert browser.sign_up(company="Acme", about=about[0][0]).status_code == 400
+    answer = browser.sign_up(company="Acme", about={"a": [{"b": 2**62}]})
+    assert answer.json()["user"]["about"] == browser.session()["user"]["about"] == {"a": [{"b": 2**62}]}

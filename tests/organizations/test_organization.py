@@ -30,6 +30,19 @@ class TestCreating:
         changed = ann.ok("POST", "/update", {"data": {"name": "Other"}})
         assert changed["metadata"] == given
 
+    @pytest.mark.parametrize("depth", [101, 300, 900])
+    def test_metadata_that_could_not_be_shown_again(self, ann: Somebody, depth: int) -> None:
+        deep: Any = []
+        for _ in range(depth):
+            deep = [deep]
+        acme = ann.founds("acme", metadata={"n": 2**62})
+        for metadata in ({"deep": deep}, {"n": 1e30}):
+            body = {"name": "A", "slug": "a", "metadata": metadata}
+            ann.refused(400, "VALIDATION_ERROR", "POST", "/create", body)
+            data = {"data": {"metadata": metadata}, "organizationId": acme["id"]}
+            ann.refused(400, "VALIDATION_ERROR", "POST", "/update", data)
+        assert [one["slug"] for one in ann.ok("GET", "/list")] == ["acme"]
+
     def test_without_metadata_the_key_is_absent_and_null_elsewhere(self, ann: Somebody) -> None:
         assert "metadata" not in ann.founds()
         assert ann.ok("GET", "/list")[0]["metadata"] is None

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from better_auth import clock
+from better_auth import clock, users
 from better_auth.authentication import beside
+from better_auth.conf import auth_settings
 from better_auth.events import Client
 from better_auth.legacy_credentials.proving import Proof, fingerprint
 from better_auth.legacy_credentials.schemes import METHODS
@@ -27,6 +28,8 @@ def exchange(shown: Shown, *, client: Client) -> SignInOutcome:
     """
     proof = beside.prove_for_exchange(shown, client=client)
     with transaction.atomic():
+        users.lock(proof.user)  # a ban or rollback that is under way comes first, or ends the session
+        proof = beside.prove_user_again(proof, client=client)
         row = _spend(shown, proof, client)
         outcome = complete_sign_in(proof.user, method=METHODS[proof.scheme], client=client)
         if isinstance(outcome, SignInChallenge):
@@ -53,10 +56,11 @@ def _spend(shown: Shown, proof: Proof, client: Client) -> LegacyExchange:
 
 
 def _ends_at(proof: Proof) -> datetime | None:
-    """With an hour to spare, whatever the leeway is."""
+    """With an hour to spare beyond the leeway. None for what lives in the former system's database: it may
+    prolong a session that was exchanged."""
     seconds = proof.times.get("exp")
-    if seconds is None:
+    if seconds is None or proof.claims is None:
         return None
-    now = clock.now()
+    now, spare = clock.now(), 3600 + auth_settings.dual_auth.leeway
     left = min(max(seconds - now.timestamp(), 0.0), LONGEST_KEPT.total_seconds())
-    return now + timedelta(seconds=left + 3600)
+    return now + timedelta(seconds=left + spare)

@@ -129,7 +129,10 @@ class TestKeys:
             assert told_at_all() == []
 
 
-@pytest.mark.parametrize("secret", [None, "", "secret", "x" * 64, SECRET[:31]])
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+
+
+@pytest.mark.parametrize("secret", [None, "", "secret", "x" * 64, SECRET[:31], PUBLIC])
 @pytest.mark.parametrize("scheme", ["JWT", "SIMPLEJWT"])
 def test_a_secret_that_can_be_guessed(configure: Configure, scheme: str, secret: str | None) -> None:
     configure(DUAL_AUTH={scheme: {"SECRET": secret}})

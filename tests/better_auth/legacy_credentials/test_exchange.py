@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
-from better_auth import sessions, users
+from better_auth import clock, sessions, users
 from better_auth.models import AuditEntry, LegacyExchange, Session
 from better_auth.storage.records import UserRecord
+from migration_tools.models import MigrationRecord
 from tests.conftest import ApiClient
 from tests.host.legacy_credentials import (
     SCHEMES,
@@ -17,6 +21,7 @@ from tests.host.legacy_credentials import (
     TABLE,
     Shown,
     bring,
+    execute,
     old_session,
     refusal_of,
     service_jwt,
@@ -62,6 +67,31 @@ def test_once(browser: ApiClient, new_browser: Any, ann: UserRecord, scheme: str
         assert (again.status_code, again.json()["code"]) == (401, "LEGACY_TOKEN_EXCHANGED")
     assert Session.objects.count() == 1
     assert browser.session()["user"]["id"] == ann.id
+
+
+def test_a_session_that_the_former_system_prolongs_stays_spent(
+    browser: ApiClient, new_browser: Any, ann: UserRecord, frozen_time: Any
+) -> None:
+    bring("4711", ann)
+    shown = show("sessions", "valid", "4711")
+    assert exchange(browser, shown).status_code == 200
+    execute("UPDATE old_sessions SET expire_date = %s", clock.now() + timedelta(days=90))
+    frozen_time.advance(days=60)
+    call_command("cleanup_auth", stdout=StringIO())
+    again = exchange(new_browser(), shown)
+    assert (again.status_code, again.json()["code"]) == (401, "LEGACY_TOKEN_EXCHANGED")
+
+
+def test_a_token_stays_spent_as_long_as_the_leeway_bears_with_it(
+    browser: ApiClient, new_browser: Any, ann: UserRecord, configure: Configure, frozen_time: Any
+) -> None:
+    bring("4711", ann)
+    configure(DUAL_AUTH={"LEEWAY": 7200})
+    token = service_jwt("4711", exp=int(clock.timestamp()) + 60)
+    assert exchange(browser, token).status_code == 200
+    frozen_time.advance(hours=1.5)
+    call_command("cleanup_auth", stdout=StringIO())
+    assert exchange(new_browser(), token).json()["code"] == "LEGACY_TOKEN_EXCHANGED"
 
 
 def test_a_refresh_token_too(browser: ApiClient, ann: UserRecord, configure: Configure) -> None:
@@ -133,6 +163,29 @@ def test_whoever_is_banned_meanwhile_gets_nothing(
     monkeypatch.setattr(sessions, "issue", ban_first)
     answer = exchange(browser, service_jwt("4711"))
     assert (answer.status_code, answer.json()["code"]) == (403, "BANNED_USER")
+    assert (Session.objects.count(), LegacyExchange.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("rolled_back", "LEGACY_USER_ROLLED_BACK"), ("banned", "LEGACY_USER_BANNED")]
+)
+def test_what_comes_before_the_lock_is_seen(
+    browser: ApiClient, ann: UserRecord, monkeypatch: pytest.MonkeyPatch, state: str, code: str
+) -> None:
+    """A rollback or a ban that was under way when the credential was proven."""
+    bring("4711", ann)
+    lock = users.lock
+
+    def wait_for_others(user: UserRecord) -> None:
+        if state == "banned":
+            users.update(user, banned=True)
+        else:
+            MigrationRecord.objects.update(state=state, user=None)
+        lock(user)
+
+    monkeypatch.setattr(users, "lock", wait_for_others)
+    answer = exchange(browser, service_jwt("4711"))
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
     assert (Session.objects.count(), LegacyExchange.objects.count()) == (0, 0)
 
 

@@ -20,6 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from better_auth import clock
 from better_auth.authentication.credentials import Credentials, InvalidCredentials
 from better_auth.authentication.pipeline import authenticate
+from better_auth.resource_server.key_set import KeySet
 from better_auth.storage.records import UserRecord
 from tests.host.legacy_credentials import AUDIENCE, ISSUER, bring
 
@@ -164,3 +165,31 @@ def test_what_is_no_key_set(take: Callable[[str], None], published: Published) -
     published.document = ["nonsense"]
     take(published.url)
     assert code_of(token(RSA, "RS256", kid="old-rsa")) == "LEGACY_SYSTEM_UNAVAILABLE"
+
+
+def test_a_key_that_is_withdrawn_ends_what_it_signed(
+    take: Callable[[str], None], published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what came before, and was found good then."""
+    take(published.url)
+    rsa, ec = token(RSA, "RS256", kid="old-rsa"), token(EC, "ES256", kid="old-ec")
+    assert [code_of(rsa), code_of(ec)] == [None, None]
+    published.document = {"keys": [jwk(EC, "old-ec")]}
+    monkeypatch.setattr(KeySet, "age", lambda held: 1e9 if len(held.by_kid) == 2 else 0.0)
+    assert [code_of(rsa), code_of(ec)] == ["LEGACY_TOKEN_INVALID", None]
+    published.document = {"keys": [jwk(OTHER, "old-ec")]}
+    monkeypatch.setattr(
+        KeySet, "age", lambda held: 1e9 if "old-rsa" in held.by_kid or len(held.by_kid) == 1 else 0.0
+    )
+    assert code_of(ec) == "LEGACY_TOKEN_INVALID"
+
+
+def test_keys_that_can_not_be_had_any_more_end_what_they_signed(
+    take: Callable[[str], None], published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(published.url)
+    rsa = token(RSA, "RS256", kid="old-rsa")
+    assert code_of(rsa) is None
+    published.status = 500
+    monkeypatch.setattr(KeySet, "age", lambda held: 1e9)
+    assert code_of(rsa) == "LEGACY_SYSTEM_UNAVAILABLE"

@@ -123,6 +123,12 @@ def test_what_may_be_read_in_two_ways_is_not_public(path: str, configure: Config
     assert get(path).status_code == 401
 
 
+@pytest.mark.parametrize("base", ["", "/"])
+def test_a_base_path_of_nothing_opens_nothing(base: str, configure: Configure) -> None:
+    configure(BASE_PATH=base)
+    assert [get(path).status_code for path in ("/closed", "/billing/x", "/health")] == [401, 401, 200]
+
+
 def test_a_policy_outdoes_what_views_say(configure: Configure) -> None:
     configure(ZERO_TRUST={"POLICIES": [{"paths": ["/open", "/health"], "policy": {}}]})
     assert [get(path).status_code for path in ("/open", "/health", "/health/ready")][:2] == [401, 401]
