@@ -31,6 +31,7 @@ VALID_BODIES: dict[str, Any] = {
     "/token": {"refresh_token": "x"},
     "/introspect": {"token": "x"},
     "/revoke": {"token": "x"},
+    "/legacy/exchange": {"token": "x"},
     "/admin/create-user": {"name": "C", "email": "c@example.com"},
     "/admin/update-user": {"userId": "x", "data": {"name": "B"}},
     "/admin/set-role": {"userId": "x", "role": "user"},

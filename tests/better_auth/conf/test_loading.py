@@ -235,7 +235,8 @@ class TestEnvironment:
 
     def test_variables_begin_with_the_name_of_the_product(self) -> None:
         strangers = [one.env for one in walk() if one.env and not one.env.startswith("BETTER_AUTH_")]
-        assert strangers == ["SESSION_TIMEOUT_MINUTES", "AUTH_SERVER_URL"]
+        flags_of_both_systems = ["ENABLE_DUAL_AUTH", "PREFER_BETTER_AUTH"]
+        assert strangers == ["SESSION_TIMEOUT_MINUTES", "AUTH_SERVER_URL", *flags_of_both_systems]
 
 
 def test_the_later_part_wins_and_the_rest_stays() -> None:

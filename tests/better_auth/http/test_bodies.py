@@ -17,6 +17,12 @@ pytestmark = pytest.mark.django_db
 Configure = Callable[..., None]
 
 
+@pytest.fixture(autouse=True)
+def _every_operation_is_offered(configure: Configure) -> None:
+    """``/legacy/exchange`` is there only beside a former system."""
+    configure(DUAL_AUTH={"ENABLED": True})
+
+
 @pytest.fixture
 def signed_in(browser: ApiClient, make_user: Callable[..., UserRecord]) -> ApiClient:
     make_user()

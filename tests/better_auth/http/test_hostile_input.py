@@ -21,6 +21,12 @@ pytestmark = pytest.mark.django_db
 POSTS = [one for one in operations if one.method == "POST" and one.reads_body]
 
 
+@pytest.fixture(autouse=True)
+def _every_operation_is_offered(configure: Callable[..., None]) -> None:
+    """``/legacy/exchange`` is there only beside a former system."""
+    configure(DUAL_AUTH={"ENABLED": True})
+
+
 @pytest.fixture
 def signed_in(browser: ApiClient, make_user: Callable[..., UserRecord]) -> ApiClient:
     make_user()
