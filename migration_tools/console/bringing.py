@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import Error, InterfaceError, OperationalError, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from better_auth import clock
 from better_auth.events import publish
@@ -124,6 +124,7 @@ class Reasons:
 
 @contextmanager
 def _resumable(run: MigrationRun, lease: Lease) -> Iterator[None]:
+    was_atomic = connection.in_atomic_block
     try:
         yield
     except LeaseLost:
@@ -132,6 +133,9 @@ def _resumable(run: MigrationRun, lease: Lease) -> Iterator[None]:
         problem = "interrupted" if isinstance(fault, KeyboardInterrupt) else type(fault).__name__
         if isinstance(fault, OUR_WORDS):
             problem = str(fault)[:500]
+        if not was_atomic:  # an interrupt amid the beginning or the end of a transaction leaves it half open
+            connection.in_atomic_block = False
+            connection.close()
         with suppress(Error, LeaseLost):
             journal.give_up(run, lease, problem=problem)
             publish(MigrationStopped(details={"run": run.pk, "source": run.source, "problem": problem}))
