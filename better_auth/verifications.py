@@ -1,15 +1,26 @@
-"""The lifecycle of verifications: issued once, consumed once."""
+"""The lifecycle of verifications: issued once, consumed once.
+
+Long tokens are found by their digest. Short codes, which somebody types, are found by whom they were sent to;
+of them a keyed HMAC is kept, and only so many tries count.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hmac
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from functools import lru_cache
 from typing import Any
 
+from django.db import transaction
+from django.db.models import F
+
 from better_auth import clock
-from better_auth.crypto.identifiers import token_digest
+from better_auth.conf import auth_settings
+from better_auth.crypto.identifiers import code_digest, derive_key, token_digest
 from better_auth.models import Verification
+from better_auth.models.user import ID_LENGTH
 
 
 class Purpose(StrEnum):
@@ -23,6 +34,24 @@ class VerificationRecord:
 
     subject: str
     payload: dict[str, Any]
+
+
+class CodeOutcome(Enum):
+    """``MISSING``: none is outstanding, or another request has spent it. ``SPENT``: too many were tried."""
+
+    ACCEPTED = auto()
+    WRONG = auto()
+    MISSING = auto()
+    EXPIRED = auto()
+    SPENT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTry:
+    """What became of a code; ``payload`` is what it was issued with, where it was the right one."""
+
+    outcome: CodeOutcome
+    payload: dict[str, Any] = field(default_factory=dict)
 
 
 def issue(
@@ -74,3 +103,75 @@ def revoke(*, purpose: Purpose, subject: str) -> None:
 def revoke_all(*, subject: str) -> None:
     """Drop everything that is outstanding for this subject, whatever it was for."""
     Verification.objects.filter(subject=subject).delete()
+
+
+def issue_code(
+    *, purpose: Purpose, subject: str, code: str, expires_in: int, payload: dict[str, Any] | None = None
+) -> None:
+    """Remember a short code for ``expires_in`` seconds, in place of any other for this purpose and subject.
+
+    ``subject`` is whom it was sent to: an address, a number, a user or a challenge, of any length.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        revoke_codes(purpose=purpose, subject=subject)
+        Verification.objects.create(
+            purpose=purpose,
+            digest=_code_digest(purpose, subject, code),
+            subject=_code_subject(subject),
+            payload=payload or {},
+            created_at=now,
+            updated_at=now,
+            expires_at=now + timedelta(seconds=expires_in),
+        )
+
+
+def try_code(
+    *, purpose: Purpose, subject: str, code: str, allowed_attempts: int, keep: bool = False
+) -> CodeTry:
+    """Try a short code; the right one is spent, unless it is to be kept for another step.
+
+    Each try is counted before it is looked at, by one guarded UPDATE: of any number of parallel guesses at
+    most ``allowed_attempts`` are compared. The one after those ends the code (``SPENT``), right or wrong.
+    """
+    sent = Verification.objects.filter(purpose=purpose, subject=_code_subject(subject))
+    row = sent.order_by("-created_at").first()
+    if row is None:
+        return CodeTry(CodeOutcome.MISSING)
+    this = Verification.objects.filter(pk=row.pk)
+    if row.expires_at <= clock.now():
+        this.delete()
+        return CodeTry(CodeOutcome.EXPIRED)
+    if not this.filter(attempts__lt=allowed_attempts).update(attempts=F("attempts") + 1):
+        # The row stays: a right one that was counted in time must still find it to spend.
+        ended = this.filter(attempts=allowed_attempts).update(attempts=F("attempts") + 1)
+        return CodeTry(CodeOutcome.SPENT if ended else CodeOutcome.MISSING)
+    if not hmac.compare_digest(row.digest, _code_digest(purpose, subject, code)):
+        return CodeTry(CodeOutcome.WRONG)
+    if keep:
+        this.update(attempts=F("attempts") - 1)  # a right one is no guess
+        return CodeTry(CodeOutcome.ACCEPTED, row.payload)
+    deleted, _ = this.delete()
+    if not deleted:
+        return CodeTry(CodeOutcome.MISSING)
+    sent.delete()  # what was sent at the same moment
+    return CodeTry(CodeOutcome.ACCEPTED, row.payload)
+
+
+def revoke_codes(*, purpose: Purpose, subject: str) -> None:
+    """Drop the short codes that are outstanding for this purpose and subject."""
+    revoke(purpose=purpose, subject=_code_subject(subject))
+
+
+def _code_digest(purpose: Purpose, subject: str, code: str) -> str:
+    return code_digest(code, key=_code_key(auth_settings.secret), purpose=purpose, subject=subject)
+
+
+def _code_subject(subject: str) -> str:
+    """As the column can hold it: an address may be longer."""
+    return subject if len(subject) <= ID_LENGTH else token_digest(subject)
+
+
+@lru_cache(maxsize=4)
+def _code_key(secret: str) -> bytes:
+    return derive_key(secret, "short-codes")
