@@ -5,7 +5,7 @@ against it, and stops it. The last line is `N passed, N failed`, the sum over bo
 cases need the limiter on and all others need it off, so each of the two has a server of its own. Any number
 of runs may go on at once.
 
-From the environment: ONLY (the runner's glob), CASES (another folder of cases), CONFORMANCE_DIR (another
+From the environment: ONLY (the runner's globs, parted by semicolons), CASES (another folder of cases), CONFORMANCE_DIR (another
 suite), DATABASE_URL (PostgreSQL: a new database is made beside the one it names), REDIS_URL, and DOOR
 ("shut": without the front door).
 """
@@ -78,7 +78,7 @@ class Suite:
     """A folder with run.mjs, and the choice of cases in it."""
 
     folder: Path
-    only: str | None = None
+    only: tuple[str, ...] = ()
     cases: Path | None = None
 
     @classmethod
@@ -89,12 +89,14 @@ class Suite:
         cases = Path(environ["CASES"]).resolve() if environ.get("CASES") else None
         if cases is not None and not cases.is_dir():
             raise CannotRun(f"{cases} is not a folder (CASES).")
-        return cls(folder, environ.get("ONLY") or None, cases)
+        only = tuple(filter(None, map(str.strip, environ.get("ONLY", "").split(";"))))
+        return cls(folder, only, cases)
 
     def command(self, *arguments: str, rate_limit: bool) -> list[str]:
         command = ["node", "run.mjs", *arguments]
         command += ["--admin-email", ADMIN_EMAIL, "--admin-password", ADMIN_PASSWORD]
-        command += ["--only", self.only] if self.only else []
+        for pattern in self.only:
+            command += ["--only", pattern]
         command += ["--cases", str(self.cases)] if self.cases else []
         command += ["--rate-limit"] if rate_limit else []
         return command

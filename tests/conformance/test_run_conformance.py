@@ -42,9 +42,11 @@ def test_suite_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_only_and_cases_reach_the_runner(tmp_path: Path) -> None:
-    suite = Suite.from_environment({"ONLY": "core/*", "CASES": str(tmp_path)})
-    command = " ".join(suite.command(rate_limit=True))
-    assert "--only core/*" in command
+    suite = Suite.from_environment({"ONLY": "core/*; jwt/a case: of two", "CASES": str(tmp_path)})
+    arguments = suite.command(rate_limit=True)
+    command = " ".join(arguments)
+    assert "--only core/* --only jwt/a case: of two" in command
+    assert "jwt/a case: of two" in arguments
     assert f"--cases {tmp_path}" in command
     assert "--rate-limit" in command
 
