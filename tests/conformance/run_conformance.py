@@ -5,9 +5,9 @@ against it, and stops it. The last line is `N passed, N failed`, the sum over bo
 cases need the limiter on and all others need it off, so each of the two has a server of its own. Any number
 of runs may go on at once.
 
-From the environment: ONLY (the runner's globs, parted by semicolons), CASES (another folder of cases), CONFORMANCE_DIR (another
-suite), DATABASE_URL (PostgreSQL: a new database is made beside the one it names), REDIS_URL, and DOOR
-("shut": without the front door).
+From the environment: ONLY (the runner's globs, parted by semicolons), CASES (another folder of cases),
+CONFORMANCE_DIR (another suite), DATABASE_URL (PostgreSQL: a new database is made beside the one it names),
+REDIS_URL, and DOOR ("shut": without the front door).
 """
 
 from __future__ import annotations
