@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
-from better_auth import additional_fields, legacy, roles
+from better_auth import additional_fields, legacy, roles, sealing
 from better_auth.authentication.cookie_names import are_secure
 from better_auth.conf import auth_settings
 from better_auth.conf.loading import nearest, walk
@@ -58,6 +58,28 @@ def check_secret(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if secret.lower().startswith(WELL_KNOWN_SECRETS):
         return [Error("The secret is one that everybody knows.", hint=hint, id="better_auth.E003")]
     return []
+
+
+@register(Tags.security)
+def check_secrets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    hint = "Write version:secret, the one in force first: 2:$(openssl rand -base64 32),1:the-old-one"
+    found: list[CheckMessage] = []
+    versions: set[int | None] = set()
+    for entry in auth_settings.secrets:
+        try:
+            key = sealing.read_key(entry)
+        except ValueError as mistake:
+            found.append(Error(f"SECRETS: {mistake}", hint=hint, id="better_auth.E050"))
+            continue
+        if key.version in versions:
+            text = f"SECRETS: version {key.version} is there twice."
+            found.append(Error(text, hint=hint, id="better_auth.E052"))
+        versions.add(key.version)
+    first = auth_settings.secrets[0].partition(":")[2] if auth_settings.secrets else None
+    if first is not None and (len(first) < SHORTEST_SECRET or len(set(first)) < LEAST_VARIETY):
+        text = "SECRETS: the secret in force is too short or too regular."
+        found.append(Error(text, hint=hint, id="better_auth.E051"))
+    return found
 
 
 @register(Tags.security)

@@ -21,12 +21,12 @@ from django.db import DatabaseError, IntegrityError, close_old_connections, rout
 from better_auth import clock
 from better_auth.conf import auth_settings
 from better_auth.crypto import jws, wire_json
-from better_auth.crypto.envelopes import encrypt
 from better_auth.crypto.jose import InvalidToken
 from better_auth.crypto.jws import Algorithm, Signer
 from better_auth.crypto.jwt_reading import kid_in, read_header
 from better_auth.events import SigningKeyRotated, publish
 from better_auth.models import SigningKey
+from better_auth.sealing import seal
 from better_auth.storage.key_ring import HeldKey, KeyRing, read_ring
 
 logger = logging.getLogger("better_auth.signing_keys")
@@ -183,7 +183,7 @@ def _keep(ring: KeyRing) -> KeyRing:
 
 
 def _read() -> KeyRing:
-    return read_ring(secret=auth_settings.secret, at=clock.now(), grace=_grace())
+    return read_ring(at=clock.now(), grace=_grace())
 
 
 def _look_after(ring: KeyRing) -> None:
@@ -293,7 +293,7 @@ def _insert(algorithm: Algorithm, key: jws.PrivateKey, *, replaces: str, signs_f
         crv=jws.CURVES[algorithm],
         public_key=wire_json.dumps(jws.public_jwk(algorithm, key)),
         # A JSON string: so the protocol keeps it (storage-and-crypto.md, section 5).
-        private_key=orjson.dumps(encrypt(private, secret=auth_settings.secret)).decode(),
+        private_key=orjson.dumps(seal(private)).decode(),
         replaces=replaces,
         signs_from=signs_from,
         expires_at=signs_from + timedelta(days=auth_settings.jwt.rotation_days),

@@ -5,11 +5,15 @@ Legacy ids resolve to users here, in one indexed look-up (``journal.find_user_ke
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from better_auth import clock
+from better_auth.sealing import SealedColumn
+from migration_tools.sealing import reseal
 
 
 class RunState(models.TextChoices):
@@ -117,6 +121,8 @@ class MigrationRecord(models.Model):
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
 
+    sealed_columns: ClassVar = (SealedColumn("former", reseal),)
+
     class Meta:
         db_table = "migration_records"
         constraints = [
@@ -149,6 +155,8 @@ class KeptFactors(models.Model):
     recovery_codes = models.PositiveSmallIntegerField(default=0)
     passkeys = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=clock.now)
+
+    sealed_columns: ClassVar = (SealedColumn("sealed", reseal),)
 
     class Meta:
         db_table = "migration_kept_factors"

@@ -274,6 +274,11 @@ class BetterAuthSettings:
         "Signs the cookies; at least 32 characters. Unset: derived from Django's SECRET_KEY.",
         env="BETTER_AUTH_SECRET",
     )
+    secrets: tuple[str, ...] = setting(
+        (),
+        "Encrypt what rests: ``2:new`` and ``1:old``, the one in force first; unset: SECRET does.",
+        env="BETTER_AUTH_SECRETS",
+    )
     app_name: str = setting("Better Auth", "Name of the application in mails.", env="BETTER_AUTH_APP_NAME")
     trusted_origins: tuple[str, ...] = setting(
         (),

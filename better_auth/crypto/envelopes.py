@@ -1,12 +1,13 @@
 """Secrets at rest: XChaCha20-Poly1305 under a key that follows from the application's secret.
 
 Source: storage-and-crypto.md, section 5. The text is the protocol's, so rows brought over from the original
-can be read, and the other way round.
+can be read, and the other way round. Which secret it is, ``sealing`` decides.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import struct
 from functools import lru_cache
@@ -15,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 NONCE_LENGTH = 24
+_VERSIONED = re.compile(r"\$ba\$(0|[1-9]\d{0,8})\$([0-9a-f]*)", re.ASCII)
 _ROUNDS = 20
 _CONSTANTS = struct.unpack("<4I", b"expand 32-byte k")
 _MASK = 0xFFFFFFFF
@@ -50,6 +52,17 @@ def decrypt(envelope: str, *, secret: str) -> str:
         return cipher.decrypt(tail, sealed[NONCE_LENGTH:], None).decode()
     except (ValueError, InvalidTag, struct.error):
         raise Undecryptable("the envelope can't be opened") from None
+
+
+def with_version(envelope: str, version: int) -> str:
+    """The same, saying under which of several secrets it was written: ``$ba$2$…``."""
+    return f"$ba${version}${envelope}"
+
+
+def split_version(text: str) -> tuple[int | None, str]:
+    """The version that a text tells, if it does, and the bare envelope."""
+    told = _VERSIONED.fullmatch(text)
+    return (int(told[1]), told[2]) if told else (None, text)
 
 
 def _cipher(secret: str, nonce: bytes) -> tuple[ChaCha20Poly1305, bytes]:

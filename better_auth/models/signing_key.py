@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from better_auth import clock
 from better_auth.crypto.identifiers import new_id
 from better_auth.models.user import ID_LENGTH
+from better_auth.sealing import SealedColumn, reseal_quoted
 
 
 class SigningKey(models.Model):
@@ -26,6 +29,8 @@ class SigningKey(models.Model):
     signs_from = models.DateTimeField()
     # The last moment at which it signs; it verifies for the grace time beyond.
     expires_at = models.DateTimeField(db_index=True)
+
+    sealed_columns: ClassVar = (SealedColumn("private_key", reseal_quoted),)
 
     class Meta:
         db_table = "better_auth_jwks"

@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 
 from better_auth.crypto import wire_json
-from better_auth.crypto.envelopes import Undecryptable, decrypt
 from better_auth.crypto.jws import (
     ALGORITHMS,
     Algorithm,
@@ -27,6 +26,7 @@ from better_auth.crypto.jws import (
     load_public,
 )
 from better_auth.models import SigningKey
+from better_auth.sealing import Undecryptable, open_sealed
 
 logger = logging.getLogger("better_auth.signing_keys")
 
@@ -37,7 +37,7 @@ OVERTIME = timedelta(days=1)
 class HeldKey:
     """A key of the ring, with its public part ready."""
 
-    def __init__(self, row: SigningKey, *, secret: str) -> None:
+    def __init__(self, row: SigningKey) -> None:
         """Raises ``UnusableKey``."""
         if row.alg not in ALGORITHMS:
             raise UnusableKey(f"{row.alg} is not known here")
@@ -51,7 +51,7 @@ class HeldKey:
             raise UnusableKey("the public key is no JSON object") from None
         self.public: PublicKey = load_public(self.algorithm, members)
         self.jwk = published(self.algorithm, members, self.kid)
-        self._private, self._secret = row.private_key, secret
+        self._private = row.private_key
 
     @cached_property
     def signer(self) -> Signer | None:
@@ -59,9 +59,7 @@ class HeldKey:
         same."""
         try:
             text = orjson.loads(self._private)
-            opened = (
-                text if isinstance(text, dict) else wire_json.loads_object(decrypt(text, secret=self._secret))
-            )
+            opened = text if isinstance(text, dict) else wire_json.loads_object(open_sealed(text))
             return Signer.of(self.algorithm, self.kid, load_private(self.algorithm, opened))
         except (UnusableKey, Undecryptable, ValueError, TypeError) as fault:
             logger.error("signing key %s can't sign (%s): another will", self.kid, type(fault).__name__)
@@ -103,14 +101,14 @@ def published(algorithm: Algorithm, members: Mapping[str, Any], kid: str) -> dic
     return {"alg": algorithm, **members, "kid": kid}
 
 
-def read_ring(*, secret: str, at: datetime, grace: timedelta) -> KeyRing:
+def read_ring(*, at: datetime, grace: timedelta) -> KeyRing:
     """All keys that still verify. One that can't be read is passed over, and said so."""
     held, rows = [], list(SigningKey.objects.order_by("-signs_from", "-id"))
     for row in rows:
         if row.expires_at <= at - grace:
             continue
         try:
-            held.append(HeldKey(row, secret=secret))
+            held.append(HeldKey(row))
         except UnusableKey as fault:
             logger.error("signing key %s is passed over: %s", row.id, fault)
     return KeyRing(held, last_id=rows[0].id if rows else None)

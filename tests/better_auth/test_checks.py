@@ -356,3 +356,20 @@ def test_a_migration_that_nobody_is_there_for(configure: Configure, monkeypatch:
     assert told("better_auth.E026") == ["MIGRATION.MODE is 'lazy', but nobody can ask the legacy system."]
     configure(MIGRATION={"MODE": "off"})
     assert told("better_auth.E026") == []
+
+
+@pytest.mark.parametrize(
+    ("secrets", "ids"),
+    [
+        ([f"2:{GOOD_SECRET}", "1:old"], []),
+        ([GOOD_SECRET], ["E050", "E051"]),
+        ([f"two:{GOOD_SECRET}"], ["E050"]),
+        ([f"1:{GOOD_SECRET}", f"1:{GOOD_SECRET}"], ["E052"]),
+        (["2:short", f"1:{GOOD_SECRET}"], ["E051"]),
+    ],
+)
+def test_secrets_for_what_rests(configure: Configure, secrets: list[str], ids: list[str]) -> None:
+    configure(SECRETS=secrets)
+    found = {one: told(one) for one in ("better_auth.E050", "better_auth.E051", "better_auth.E052")}
+    assert [one[-4:] for one, texts in found.items() if texts] == ids
+    assert GOOD_SECRET not in str(found)
