@@ -8,10 +8,8 @@ keys that were brought over, which pass neither, are looked up.
 
 from __future__ import annotations
 
-import hashlib
 import string
 import zlib
-from base64 import urlsafe_b64encode
 
 from better_auth.crypto.identifiers import random_string
 
@@ -33,15 +31,6 @@ def is_mistyped(key: str) -> bool:
     body, checks = key[:-CHECKS_LENGTH], key[-CHECKS_LENGTH:]
     first, second = _checks(body)
     return (checks[:CHECK_LENGTH] == first) != (checks[CHECK_LENGTH:] == second)
-
-
-def digest(key: str) -> str:
-    """SHA-256 in base64url without padding, as the protocol has it: 43 characters (api-key.md, section 2).
-
-    Unsalted, so that an index finds it; there is nothing to guess in a random key.
-    """
-    hashed = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-    return urlsafe_b64encode(hashed)[:-1].decode()
 
 
 def _checks(body: str) -> tuple[str, str]:

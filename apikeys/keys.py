@@ -19,11 +19,12 @@ from apikeys import columns, lookup, usage
 from apikeys.configuration import Configuration
 from apikeys.errors import ErrorCode
 from apikeys.events import ApiKeyCreated, ApiKeyDeleted, ApiKeyRotated, ApiKeyUpdated
-from apikeys.key_format import digest, generate
+from apikeys.key_format import generate
 from apikeys.models import ApiKey
 from apikeys.records import KeyRecord, key_record
 from better_auth import clock
 from better_auth.conf import auth_settings
+from better_auth.crypto.identifiers import api_key_digest
 from better_auth.errors import NotFound
 from better_auth.events import Client, Event, publish
 
@@ -55,7 +56,7 @@ def create(
     row = ApiKey(
         config_id=chosen.config_id,
         reference_id=reference_id,
-        key_hash=digest(secret),
+        key_hash=api_key_digest(secret),
         start=_start(secret, rules.start_length),
         created_at=now,
         updated_at=now,
@@ -87,7 +88,10 @@ def rotate(key: KeyRecord, chosen: Configuration, *, overlap: int | None, by: By
     ends now. Permissions, limits and counts stay. Raises ``KEY_NOT_FOUND`` where the key has gone."""
     seconds = chosen.rules.rotation_overlap if overlap is None else overlap
     secret = generate(key.prefix or "", chosen.rules.default_key_length)
-    values: dict[str, Any] = {"key_hash": digest(secret), "start": _start(secret, chosen.rules.start_length)}
+    values: dict[str, Any] = {
+        "key_hash": api_key_digest(secret),
+        "start": _start(secret, chosen.rules.start_length),
+    }
     until = clock.now() + timedelta(seconds=seconds)
     with transaction.atomic():
         row = ApiKey.objects.select_for_update().filter(pk=key.id).first()

@@ -13,7 +13,7 @@ NAME_LENGTH = 255
 
 
 class ApiKey(models.Model):
-    """The key itself is nowhere: ``key_hash`` is what stands for it (``key_format.digest``).
+    """The key itself is nowhere: ``key_hash`` is what stands for it (``api_key_digest``).
 
     ``reference_id`` is the id on the wire of the user or organization that owns it. After a rotation the key
     before it stays good until ``previous_until``. Windows and intervals are milliseconds.

@@ -9,11 +9,12 @@ from django.db.models import Q
 
 from apikeys import limits, lookup, refusals, usage
 from apikeys.errors import ErrorCode, KeyRefused
-from apikeys.key_format import LONGEST_KEY, digest, is_mistyped
+from apikeys.key_format import LONGEST_KEY, is_mistyped
 from apikeys.models import ApiKey
 from apikeys.permissions import Permissions, covers
 from apikeys.records import KeyRecord
 from better_auth import clock
+from better_auth.crypto.identifiers import api_key_digest
 
 
 def verify(
@@ -40,7 +41,7 @@ def find_presented(key: str, *, from_store: bool = False) -> KeyRecord | None:
     with ``from_store`` as of now."""
     if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
         return None
-    now, key_hash, find = clock.now(), digest(key), lookup.find_now if from_store else lookup.find
+    now, key_hash, find = clock.now(), api_key_digest(key), lookup.find_now if from_store else lookup.find
     found = None if is_mistyped(key) else find(key_hash)
     if found is None or not found.answers_to(key_hash, now):
         return None

@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import ManyToOneRel, Model
 
 from better_auth.models import Account, Session, UserProfile
+from migration_tools import api_key_rows
 from migration_tools.fingerprints import changed_fields, fingerprint, password_digest
 from migration_tools.models import KeptFactors, MigrationRecord, RecordState
 from migration_tools.organization_rollback import untouched
@@ -30,6 +31,9 @@ def changes_since(records: Sequence[MigrationRecord]) -> dict[int, list[str]]:
     found = {person.key: person for person in people({one.user_id for one in records})}
     made = {one.user_id for one in records if one.outcome == Outcome.CREATED}
     hanging = _hanging_on([key for key in found if key in made], {one.source for one in records})
+    ids = {found[key].id: key for key in found if key in made}
+    for public_id in api_key_rows.used_by(list(ids), {one.source for one in records}):
+        hanging.setdefault(ids[public_id], set()).add(api_key_rows.LABEL)
     for key, source in _others_records(
         [key for key in found if key in made], {one.source for one in records}
     ):

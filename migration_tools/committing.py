@@ -167,10 +167,10 @@ class Pen:
         tally = self.tally
         with transaction.atomic():
             _hasten()
-            keys = self.writer.write(plans)
+            done = self.writer.write(plans)
             if baton:
                 self._take_turn(baton)
-            self.writer.bring_organizations(plans, keys)
+            self.writer.bring_rows(plans, done)
             # Last of all: whoever has lost the lease undoes what is written here.
             journal.keep(
                 self.run,

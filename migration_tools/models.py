@@ -169,8 +169,9 @@ class KeptFactors(models.Model):
 
 
 class BroughtRow(models.Model):
-    """A row of an organization that a run made here: a later run leaves it alone, whatever became of it, and
-    a rollback may take it away again. ``mark``: what to compare it with to see whether it was changed."""
+    """A row of an organization, or an API key, that a run made here: a later run leaves it alone, whatever
+    became of it, and a rollback may take it away again. ``mark``: what to compare it with to see whether it
+    was changed."""
 
     id = models.BigAutoField(primary_key=True)
     source = models.CharField(max_length=64)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from django.apps import apps
 from django.db.models import ManyToOneRel, ProtectedError, RestrictedError
 
+from migration_tools import api_key_rows
 from migration_tools.models import BroughtRow, MigrationRun
 from migration_tools.organization_rows import COMPARED, MODELS, OWNERS, is_available, mark, model_of
 from migration_tools.records import RowKind
@@ -86,15 +86,13 @@ def _in_the_way(row_id: str, source: str) -> list[str]:
             ids -= untouched(model, ids, [source])
         if ids:
             reasons.append(model._meta.label_lower)
-    if apps.is_installed("apikeys"):
-        keys = apps.get_model("apikeys", "ApiKey")._base_manager.filter(reference_id=row_id)
-        reasons += ["apikeys.apikey"] if keys.exists() else []
-    return reasons
+    return [*reasons, api_key_rows.LABEL] if api_key_rows.used_by([row_id], [source]) else reasons
 
 
 def _delete(row_id: str) -> list[str]:
     try:
         model_of(RowKind.ORGANIZATION)._base_manager.filter(pk=row_id).delete()
+        api_key_rows.delete_all_of([row_id])
     except (ProtectedError, RestrictedError):
         return ["protected"]
     return []

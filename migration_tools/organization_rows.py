@@ -83,8 +83,7 @@ def bring(source: str, run_id: int, coming: Sequence[tuple[Any, Sequence[LegacyR
     # Asked again: an earlier batch may have been committed since this one was planned.
     known = brought(source, [row for _, row in told.values()])
     places = {row.organization_id for _, row in told.values()}
-    ours = BroughtRow.objects.filter(source=source, kind=RowKind.ORGANIZATION, row_id__in=places)
-    here = set(ids_here(RowKind.ORGANIZATION, ours.values_list("row_id", flat=True)))
+    here = made_here(source, places)
     fresh = [found for one, found in told.items() if one not in known]
     new = _bring_shared(source, run_id, [row for _, row in fresh])
     for kind, owner in OWNERS.items():
@@ -92,6 +91,14 @@ def bring(source: str, run_id: int, coming: Sequence[tuple[Any, Sequence[LegacyR
         if kind is RowKind.TEAM_MEMBER:
             own = _in_their_teams(own)
         _insert(source, run_id, kind, [(row.id, {**row.columns, owner: key}) for key, row in own])
+
+
+def made_here(source: str, ids: Iterable[str]) -> set[str]:
+    """Of these organizations those that a run of the source has made, and that are here now."""
+    if not is_available():
+        return set()
+    ours = BroughtRow.objects.filter(source=source, kind=RowKind.ORGANIZATION, row_id__in=list(ids))
+    return set(ids_here(RowKind.ORGANIZATION, ours.values_list("row_id", flat=True)))
 
 
 def _bring_shared(source: str, run_id: int, rows: Sequence[LegacyRow]) -> set[str]:

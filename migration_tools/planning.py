@@ -11,7 +11,7 @@ from migration_tools.duplicates import Duplicates
 from migration_tools.fingerprints import MADE_HERE, SOURCE_PASSWORD, mark, marks_of, password_digest
 from migration_tools.models import RecordState
 from migration_tools.policy import OnConflict, Policy
-from migration_tools.records import LegacyRow, LegacySession, PassedOver, Refused, RowKind
+from migration_tools.records import LegacyApiKey, LegacyRow, LegacySession, PassedOver, Refused, RowKind
 from migration_tools.target import Entry, Known, Person
 
 
@@ -40,6 +40,8 @@ STATES = {
 }
 BROUGHT = frozenset({Outcome.CREATED, Outcome.LINKED, Outcome.UPDATED})
 NOT_BROUGHT = frozenset({Outcome.SKIPPED, Outcome.CONFLICT, Outcome.INVALID, Outcome.FAILED})
+# A remark: the settings of this project do not name the configuration of a key.
+WITHOUT_PLACE = "api-key-without-configuration"
 # What an update may bring; the address has rules of its own.
 UPDATABLE = ("name", "image", "username", "phone_number", "role", "banned", "additional_fields")
 FOLLOWERS = {
@@ -77,8 +79,8 @@ class Line(NamedTuple):
 @dataclass(slots=True)
 class Plan:
     """``person``: whom it is joined with; ``changes``: columns to write to them; ``sets_password``: whether
-    the record's hash becomes theirs; ``keeps_id``: whether the user gets the legacy id; ``sessions`` and
-    ``organization_rows``: those that come along."""
+    the record's hash becomes theirs; ``keeps_id``: whether the user gets the legacy id; ``sessions``,
+    ``organization_rows`` and ``api_keys``: those that come along."""
 
     item: Item
     outcome: Outcome
@@ -92,6 +94,7 @@ class Plan:
     keeps_id: bool = True
     sessions: tuple[LegacySession, ...] = ()
     organization_rows: tuple[LegacyRow, ...] = ()
+    api_keys: tuple[LegacyApiKey, ...] = ()
 
     def line(self) -> Line | None:
         """None for a record that comes without a word to be said about it."""
@@ -112,6 +115,11 @@ class Plan:
         )
 
     @property
+    def is_here(self) -> bool:
+        """Whether the record's user is here afterwards."""
+        return self.outcome in (*BROUGHT, Outcome.UNCHANGED)
+
+    @property
     def has_factors(self) -> bool:
         checked = self.item.checked
         return checked is not None and checked.factors is not None and self.outcome in BROUGHT
@@ -119,6 +127,10 @@ class Plan:
     @property
     def memberships(self) -> int:
         return sum(one.kind is RowKind.MEMBER for one in self.organization_rows)
+
+    @property
+    def own_api_keys(self) -> int:
+        return sum(one.organization_id is None for one in self.api_keys)
 
     @property
     def has_unknown_hash(self) -> bool:
@@ -137,6 +149,7 @@ class Planner:
         plans = [self._plan(item, known) for item in items]
         for plan in plans:
             plan.organization_rows = _new_rows(plan, known)
+            plan.api_keys = _new_keys(plan, known)
         return plans
 
     def _plan(self, item: Item, known: Known) -> Plan:
@@ -313,11 +326,19 @@ def _new_sessions(checked: Checked, entry: Entry, person: Person) -> tuple[Legac
 
 def _new_rows(plan: Plan, known: Known) -> tuple[LegacyRow, ...]:
     """Of organizations, those that no run has brought yet: what was removed here since stays so."""
-    checked = plan.item.checked
-    if checked is None or plan.outcome not in (*BROUGHT, Outcome.UNCHANGED):
-        return ()
-    rows = checked.user.organization_rows
+    rows = plan.item.checked.user.organization_rows if plan.item.checked and plan.is_here else ()
     return tuple(one for one in rows if (one.kind, one.id) not in known.brought_rows)
+
+
+def _new_keys(plan: Plan, known: Known) -> tuple[LegacyApiKey, ...]:
+    """Those that no run has brought yet, and whose configuration here has keys of such owners: under another
+    one's rules a key might open what it did not."""
+    keys = plan.item.checked.user.api_keys if plan.item.checked and plan.is_here else ()
+    fresh = [one for one in keys if one.id not in known.brought_keys]
+    coming = tuple(one for one in fresh if known.key_owners.get(one.config_id) == one.belongs_to)
+    if len(coming) < len(fresh):
+        plan.warnings.append(WITHOUT_PLACE)
+    return coming
 
 
 def _told(checked: Checked, person: Person, names: tuple[str, ...]) -> dict[str, Any]:

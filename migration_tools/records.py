@@ -89,6 +89,21 @@ class LegacyRow:
     columns: Mapping[str, Any] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class LegacyApiKey:
+    """An API key by the columns that it has here. With ``organization_id`` it is that one's, else the
+    user's."""
+
+    id: str
+    config_id: str
+    organization_id: str | None
+    columns: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def belongs_to(self) -> str:
+        return "user" if self.organization_id is None else "organization"
+
+
 @dataclass(slots=True)
 class LegacyUser:
     """One user of the other system.
@@ -116,6 +131,7 @@ class LegacyUser:
     accounts: tuple[LegacyAccount, ...] = ()
     sessions: tuple[LegacySession, ...] = ()
     organization_rows: tuple[LegacyRow, ...] = ()
+    api_keys: tuple[LegacyApiKey, ...] = ()
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     is_staff: bool = False

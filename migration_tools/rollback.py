@@ -24,7 +24,7 @@ from better_auth import adopted_keys, clock, passwords, users
 from better_auth.events import publish
 from better_auth.models import Account, Session, Verification
 from better_auth.storage import verified_sessions
-from migration_tools import journal, keeping, sealing
+from migration_tools import api_key_rows, journal, keeping, sealing
 from migration_tools.changes import changes_since
 from migration_tools.events import MigrationRolledBack
 from migration_tools.leases import Lease
@@ -114,6 +114,7 @@ class Rollback:
         keys = [one.user_id for one in records if one.user_id is not None]
         Verification.objects.filter(subject__in=[one.user_public_id for one in records]).delete()
         Session.objects.filter(user_id__in=keys).delete()
+        api_key_rows.delete_all_of([one.user_public_id for one in records if one.user_id is not None])
         Account.objects.filter(user_id__in=keys).delete()
         get_user_model()._default_manager.filter(pk__in=keys).delete()
         MigrationRecord.objects.filter(pk__in=[one.pk for one in records]).update(
@@ -150,7 +151,7 @@ class Rollback:
                 if row is None:
                     continue
                 told = {"source": one.source, "legacy_id": one.legacy_id, "changed": changes[one.pk]}
-                json.dump({**told, "rows": _all_of(row)}, file, cls=DjangoJSONEncoder)
+                json.dump({**told, "rows": _all_of(row, one.user_public_id)}, file, cls=DjangoJSONEncoder)
                 file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -161,6 +162,8 @@ class Rollback:
                 state=RecordState.ROLLED_BACK
             )
             self.kept_organizations = take_away(self.run, {one.record.user_id for one in self.kept})
+            # Behind the organizations: those that stay keep their keys.
+            api_key_rows.take_away(self.run, {one.record.user_public_id for one in self.kept})
             adopted_keys.disown(self.run.adopted_keys)
             journal.finish(self.run, self.lease, state=RunState.ROLLED_BACK)
             details = {"run": self.run.pk, "source": self.run.source, **self.counts}
@@ -238,12 +241,13 @@ def _value(name: str, stored: Any) -> Any:
     return datetime.fromisoformat(stored) if is_moment else stored
 
 
-def _all_of(row: Any) -> list[dict[str, Any]]:
+def _all_of(row: Any, public_id: str) -> list[dict[str, Any]]:
     """The user and everything that would go with them, as Django serialises it."""
     collector = NestedObjects(using=router.db_for_write(type(row)))
     collector.collect([row])
     instances = [one for found in collector.model_objs.values() for one in found]
     instances = [one for one in instances if not isinstance(one, Session | MigrationRecord)]
+    instances += api_key_rows.rows_of(public_id)
     in_order = sorted(instances, key=lambda one: (one._meta.label, str(one.pk)))
     rows: list[dict[str, Any]] = Serializer().serialize(in_order)
     return rows

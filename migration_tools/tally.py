@@ -12,6 +12,7 @@ from migration_tools.planning import Line, Outcome, Plan
 UNKNOWN_HASH = "unknown_hash"
 KEPT_FACTORS = "kept_factors"
 MEMBERSHIPS = "memberships"
+API_KEYS = "api_keys"
 
 
 @dataclass(slots=True)
@@ -68,4 +69,7 @@ def counted(plans: list[Plan]) -> Counter[str]:
     memberships = sum(plan.memberships for plan in plans)
     if memberships:
         counts[MEMBERSHIPS] = memberships
+    keys = sum(plan.own_api_keys for plan in plans)
+    if keys:
+        counts[API_KEYS] = keys
     return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from better_auth import adoption
 from better_auth.models import CREDENTIAL, Account, UserProfile
 from better_auth.storage import host_users
 from better_auth.storage.records import carrier_model, has_user_row
+from migration_tools import api_key_rows
 from migration_tools.checking import Checked, folded_form
 from migration_tools.fingerprints import FIELDS
 from migration_tools.models import MigrationRecord
@@ -70,6 +71,8 @@ class Known:
     claimed: set[Any] = field(default_factory=set)
     unicode_forms: Container[str] = ()
     brought_rows: Container[tuple[str, str]] = ()
+    brought_keys: Container[str] = ()
+    key_owners: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Target:
@@ -102,6 +105,9 @@ class Target:
         known.brought_rows = brought(
             self.source, [row for one in batch for row in one.user.organization_rows]
         )
+        api_keys = [key for one in batch for key in one.user.api_keys]
+        known.brought_keys = api_key_rows.brought(self.source, api_keys)
+        known.key_owners = api_key_rows.owners_of(api_keys)
         emails = {one.email for one in batch} | {one.folded for one in batch}
         if self._has_strangers:
             known.by_email = self._strangers(emails)

@@ -18,7 +18,7 @@ from better_auth.crypto.identifiers import token_digest
 from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
-from migration_tools import identifiers, keeping, organization_rows, sealing
+from migration_tools import api_key_rows, identifiers, keeping, organization_rows, sealing
 from migration_tools.fingerprints import MADE_HERE, fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
 from migration_tools.models import KeptFactors, MigrationRecord, RecordState
@@ -49,8 +49,8 @@ class Writer:
     policy: Policy
     groups: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, plans: Sequence[Plan]) -> dict[int, Any]:
-        """The keys of the users who were written, by the identity of their plan.
+    def write(self, plans: Sequence[Plan]) -> dict[int, Written]:
+        """Of the users who were written, by the identity of their plan.
 
         Raises ``IntegrityError`` where somebody was quicker; nothing of the batch may be kept then.
         """
@@ -62,19 +62,22 @@ class Writer:
             elif plan.outcome is Outcome.UNCHANGED and plan.sessions:
                 self._bring_sessions(plan)
         self._note(plans, done)
-        return {plan: written.key for plan, written in done.items()}
+        return done
 
-    def bring_organizations(self, plans: Sequence[Plan], keys: dict[int, Any]) -> None:
-        """Of users who are written. Behind every earlier batch, as lanes that made the same organization
-        would wait for each other. Raises as ``write``."""
+    def bring_rows(self, plans: Sequence[Plan], done: dict[int, Written]) -> None:
+        """Organizations and API keys of users who are written. Behind every earlier batch, as lanes that made
+        the same organization would wait for each other. Raises as ``write``."""
         coming = [
-            (keys.get(id(plan)) or (plan.person.key if plan.person else None), plan)
+            (_key(plan, done), plan)
             for plan in plans
             if plan.organization_rows or any(one.active_organization_id for one in plan.sessions)
         ]
         rows = [(key, plan.organization_rows) for key, plan in coming]
         organization_rows.bring(self.source, self.run_id, rows)
         organization_rows.ensure_members([(key, one.id) for key, plan in coming for one in _sessions(plan)])
+        with_keys = [plan for plan in plans if plan.api_keys]
+        keys = [(_public_id(plan, done), plan.api_keys) for plan in with_keys]
+        api_key_rows.bring(self.source, self.run_id, keys)
 
     def _create(self, plans: Sequence[Plan]) -> list[Written]:
         coming = [self._arrival(plan) for plan in plans]
@@ -258,6 +261,16 @@ class Writer:
             "created_at": self.at,
             "updated_at": max([self.at, *(one.created_at for one in plan.sessions)]),
         }
+
+
+def _key(plan: Plan, done: dict[int, Written]) -> Any:
+    written = done.get(id(plan))
+    return written.key if written else plan.person and plan.person.key
+
+
+def _public_id(plan: Plan, done: dict[int, Written]) -> str:
+    written = done.get(id(plan))
+    return written.public_id if written else plan.person.id if plan.person else ""
 
 
 def _legacy_id(plan: Plan, item: Item) -> str | None:

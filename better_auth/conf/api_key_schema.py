@@ -99,6 +99,13 @@ class ApiKeySettings:
         {}, "Further configurations: ``configId`` to such settings, but HEADERS, BEARER and USAGE_DAYS."
     )
 
+    def references_of(self, config_id: str) -> str | None:
+        """What keys of this configuration belong to, or None where there is no such configuration."""
+        if config_id == "default":
+            return self.references
+        own = self.configurations.get(config_id)
+        return own.get("REFERENCES", self.references) if isinstance(own, Mapping) else None
+
     @property
     def opens_sessions(self) -> bool:
         """Whether keys of some configuration are sessions of their owners."""

@@ -11,7 +11,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 
 from better_auth import clock
 from better_auth.events import publish
-from migration_tools import deltas, journal, organization_rows
+from migration_tools import api_key_rows, deltas, journal, organization_rows
 from migration_tools.checking import NO_HASHER
 from migration_tools.committing import Stopped
 from migration_tools.console import beginning
@@ -27,7 +27,7 @@ from migration_tools.progress import Display
 from migration_tools.reports import Report, csv_path
 from migration_tools.runner import Migration, seldom_collected
 from migration_tools.sources.source import SourceFault
-from migration_tools.tally import KEPT_FACTORS, MEMBERSHIPS, UNKNOWN_HASH, Progress
+from migration_tools.tally import API_KEYS, KEPT_FACTORS, MEMBERSHIPS, UNKNOWN_HASH, Progress
 from migration_tools.target import count_users, ensure_possible
 
 LABELS = {
@@ -44,6 +44,9 @@ WORRIES = (Outcome.CONFLICT, Outcome.INVALID, Outcome.FAILED)
 MOST_REASONS = 12
 # The words of any other fault may quote a row.
 OUR_WORDS = (Stopped, SourceFault, LaneDied, CommandError)
+# What comes with users, and the app that has a place for it.
+MEMBERS = ("memberships of organizations", "organizations")
+KEYS = ("API keys of users", "apikeys")
 # With an end of their own.
 TOLD_ELSEWHERE = (Stopped, KeyboardInterrupt, OperationalError, InterfaceError)
 
@@ -180,7 +183,11 @@ def _summarise(terminal: Terminal, migration: Migration, reasons: Reasons, *, wo
                 terminal.warn(f"{unknown:>16,}  {told}", hang=18)
         _show_reasons(terminal, reasons, outcome)
     _show_factors(terminal, migration, would=would)
-    _show_memberships(terminal, migration, would=would)
+    for one, what, is_there in (
+        (MEMBERSHIPS, MEMBERS, organization_rows.is_available()),
+        (API_KEYS, KEYS, api_key_rows.is_available()),
+    ):
+        _show_along(terminal, migration.tally.counts.get(one, 0), what, is_there=is_there, would=would)
     _show_remarks(terminal, reasons)
 
 
@@ -192,15 +199,12 @@ def _show_factors(terminal: Terminal, migration: Migration, *, would: bool) -> N
         terminal.say(f"{count:>12,}  {told}", hang=14)
 
 
-def _show_memberships(terminal: Terminal, migration: Migration, *, would: bool) -> None:
-    count = migration.tally.counts.get(MEMBERSHIPS, 0)
-    if not count:
-        return
-    if organization_rows.is_available():
-        told = f"memberships of organizations {'would come' if would else 'came'} along"
-        terminal.say(f"{count:>12,}  {told}", hang=14)
-    else:
-        told = "memberships of organizations stay behind: the app organizations is not installed"
+def _show_along(terminal: Terminal, count: int, of: tuple[str, str], *, is_there: bool, would: bool) -> None:
+    what, app = of
+    if count and is_there:
+        terminal.say(f"{count:>12,}  {what} {'would come' if would else 'came'} along", hang=14)
+    elif count:
+        told = f"{what} stay behind: the app {app} is not installed"
         terminal.warn(f"{count:>12,}  {told}", hang=14)
 
 

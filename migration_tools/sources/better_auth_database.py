@@ -18,8 +18,18 @@ import orjson
 from better_auth import clock
 from better_auth.adopted_keys import AdoptedKey
 from migration_tools.neutral import external_id_of
-from migration_tools.records import LegacyAccount, LegacyPassword, LegacySession, LegacyUser, Read, Refused
-from migration_tools.sources import better_auth_organizations, watermarks
+from migration_tools.records import (
+    LegacyAccount,
+    LegacyPassword,
+    LegacyRow,
+    LegacySession,
+    LegacyUser,
+    Read,
+    Refused,
+    RowKind,
+)
+from migration_tools.sources import better_auth_api_keys, better_auth_organizations, watermarks
+from migration_tools.sources.better_auth_api_keys import ApiKeyTable
 from migration_tools.sources.better_auth_organizations import OrganizationTables
 from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
@@ -37,13 +47,14 @@ SESSION = ("token", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAge
 ACTIVE = ("activeOrganizationId", "activeTeamId")
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     **better_auth_organizations.OPTIONAL,
+    **better_auth_api_keys.OPTIONAL,
     "user": (*PLUGINS, *BANS),
     "account": (*ISSUER, "updatedAt"),
     "session": ("impersonatedBy", *ACTIVE),
 }
-# Of keys from before the table named them.
 # When a row was changed last. The table of accounts has lacked it.
 WATERMARK = "updatedAt"
+# Of keys from before the table named them.
 ALGORITHMS = {"Ed25519": "EdDSA", "P-256": "ES256", "P-521": "ES512"}
 HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -64,6 +75,7 @@ class BetterAuthDatabase(Source):
         self._account = self._names("account", ("userId", *ACCOUNT))
         self._session = self._names("session", ("userId", *SESSION))
         self._organizations = OrganizationTables(self.database, self._found_table, self._names)
+        self._api_keys = ApiKeyTable(self.database, self._found_table, self._names)
         self._watermarks()
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
@@ -73,6 +85,8 @@ class BetterAuthDatabase(Source):
             accounts = self._related("account", self._account, keys)
             sessions = self._related("session", self._session, keys)
             in_organizations = self._organizations.rows_of(keys)
+            places = {key: _places(rows) for key, (rows, _) in in_organizations.items()}
+            api_keys = self._api_keys.keys_of(keys, places)
             for row in page:
                 key = row["__key"]
                 place, position = f"user {key}", position_of(key)
@@ -81,6 +95,9 @@ class BetterAuthDatabase(Source):
                     user.organization_rows, is_incomplete = in_organizations.get(key, ((), False))
                     if is_incomplete:
                         user.warnings.append(better_auth_organizations.UNREADABLE)
+                    user.api_keys, is_incomplete = api_keys.get(key, ((), False))
+                    if is_incomplete:
+                        user.warnings.append(better_auth_api_keys.UNREADABLE)
                     yield Read(place, position, user=user)
                 except Refused as refusal:
                     yield Read(place, position, refusal=refusal, external_id=str(key))
@@ -115,6 +132,8 @@ class BetterAuthDatabase(Source):
         if wanted is None:
             return {}
         tables = {"user": self._user, "account": self._account, "session": self._session}
+        if self._api_keys.names:
+            tables[better_auth_api_keys.TABLE] = self._api_keys.names
         if wanted not in (WATERMARK, self._user[WATERMARK]):
             raise SourceFault(f"the watermark {wanted!r}: this source knows {WATERMARK} only")
         found = {}
@@ -132,10 +151,17 @@ class BetterAuthDatabase(Source):
         place, quote = self.database.place, self.database.quote
         conditions = {name: watermarks.since(self.window, one, place) for name, one in columns.items()}
         parts = [conditions["user"].sql]
-        for table, names in (("account", self._account), ("session", self._session)):
-            owner = quote(names["userId"])
+        owners = {"account": self._account["userId"], "session": self._session["userId"]}
+        if better_auth_api_keys.TABLE in columns:
+            owners[better_auth_api_keys.TABLE] = self._api_keys.owner
+        # Of keys the owner is text, whatever kind of id users have.
+        text = "CHAR" if self.database.vendor == "mysql" else "TEXT"
+        for table, name in owners.items():
+            user, owner = quote(self._user["id"]), quote(name)
+            if table == better_auth_api_keys.TABLE:
+                user, owner = f"CAST({user} AS {text})", f"CAST({owner} AS {text})"
             parts.append(
-                f"{quote(self._user['id'])} IN (SELECT {owner} FROM {columns[table].relation} "  # noqa: S608
+                f"{user} IN (SELECT {owner} FROM {columns[table].relation} "  # noqa: S608
                 f"WHERE {owner} IS NOT NULL AND {conditions[table].sql})"
             )
         parameters = tuple(one for each in conditions.values() for one in each.parameters)
@@ -236,6 +262,11 @@ class BetterAuthDatabase(Source):
             for name, value in row.items()
             if name not in known and isinstance(value, str | int | float | bool) and "\0" not in str(value)
         }
+
+
+def _places(rows: Sequence[LegacyRow]) -> list[str]:
+    """The organizations that come along."""
+    return [one.id for one in rows if one.kind is RowKind.ORGANIZATION]
 
 
 def _signing_key(row: Mapping[str, Any]) -> AdoptedKey:

@@ -186,9 +186,9 @@ class TestPrincipal:
         assert principal.claims["scope"] == "files:read files:write"
 
     def test_short_keys_of_elsewhere_are_good_outside_the_protocol(self, owner: UserRecord) -> None:
-        from apikeys.key_format import digest
+        from better_auth.crypto.identifiers import api_key_digest
 
-        ApiKey.objects.create(reference_id=owner.id, key_hash=digest("short-but-known"))
+        ApiKey.objects.create(reference_id=owner.id, key_hash=api_key_digest("short-but-known"))
         assert authenticate(Credentials(api_key="short-but-known")) is not None
 
     def test_nobody_shows_nothing(self) -> None:

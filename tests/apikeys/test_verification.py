@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from apikeys import keys, lookup, usage, verification
 from apikeys.configuration import configuration
 from apikeys.errors import KeyRefused
-from apikeys.key_format import digest
 from apikeys.keys import By
 from apikeys.models import ApiKey, ApiKeyUsage
 from apikeys.server_calls import (
@@ -23,6 +22,7 @@ from apikeys.server_calls import (
     verify_api_key,
 )
 from better_auth import clock
+from better_auth.crypto.identifiers import api_key_digest
 from better_auth.errors import BadRequest
 from better_auth.models import AuditEntry
 from better_auth.storage.records import UserRecord
@@ -63,7 +63,7 @@ def test_a_mistyped_key_costs_no_look_up(make_key: MakeKey, django_assert_num_qu
 
 def test_a_key_made_elsewhere_is_good(owner: UserRecord) -> None:
     key = "pk_" + "MLNZqwerty" * 6 + "abcd"
-    ApiKey.objects.create(reference_id=owner.id, key_hash=digest(key), rate_limit_enabled=False)
+    ApiKey.objects.create(reference_id=owner.id, key_hash=api_key_digest(key), rate_limit_enabled=False)
     assert code_of(key) is None
 
 
@@ -214,7 +214,7 @@ class TestBehind:
         monkeypatch.setattr(f"{levels}.may_remember", lambda: True)
         monkeypatch.setattr(f"{levels}.may_trust_memory", lambda: True)
         monkeypatch.setattr(f"{levels}.trusted_redis", lambda: (None, None))
-        lookup.find(digest(key))
+        lookup.find(api_key_digest(key))
         with django_assert_num_queries(0):
             for _ in range(5):
                 verification.verify(key)

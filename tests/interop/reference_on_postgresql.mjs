@@ -1,5 +1,6 @@
 // The original server over PostgreSQL, asked from Python like reference.mjs.
 import { createInterface } from "node:readline";
+import { apiKey } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { admin, bearer, jwt, username } from "better-auth/plugins";
@@ -16,7 +17,7 @@ const options = {
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: true },
-  plugins: [bearer(), jwt(), username(), admin()],
+  plugins: [bearer(), jwt(), username(), admin(), apiKey({ enableSessionForAPIKeys: true })],
 };
 const { runMigrations } = await getMigrations(options);
 await runMigrations();

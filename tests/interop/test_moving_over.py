@@ -1,4 +1,4 @@
-"""People move from the original server to ours, and nobody is signed out: same cookies, ids and passwords."""
+"""People move from the original server to ours, and nobody notices: same cookies, ids, passwords and keys."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ COUNT = 4
 
 @dataclass
 class Household:
-    """Users of the original with their cookie jars; ``dsn`` names the database that it lives on."""
+    """Users of the original with their cookie jars, and an API key of the first of them; ``dsn`` names the
+    database that it lives on."""
 
     reference: Reference
     dsn: str
     users: list[Any] = field(default_factory=list)
     jars: list[str] = field(default_factory=list)
+    api_key: dict[str, Any] = field(default_factory=dict)
 
 
 def _as_header(lines: list[str]) -> str:
@@ -70,6 +72,10 @@ def _move_in(household: Household) -> None:
         assert answer["status"] == 200, answer
         household.users.append(answer["body"]["user"])
         household.jars.append(_as_header(answer["cookies"]))
+    body = {"name": "deploy", "prefix": "zoe_", "expiresIn": 2 * 86400}
+    made = household.reference.request("POST", "/api-key/create", body, cookie=household.jars[0])
+    assert made["status"] == 200, made
+    household.api_key = made["body"]
     signed_out = household.reference.request("POST", "/sign-out", {}, cookie=household.jars[3])
     assert signed_out["status"] == 200
     household.reference.ask(
@@ -104,6 +110,7 @@ def test_they_go_on_with_the_same_cookie_jars(household: Household) -> None:
         assert moved.returncode == 0, moved.stdout
         _ensure_at_home(server, household)
         _ensure_its_tokens_are_good(server, household)
+        _ensure_its_api_keys_are_good(server, household)
         verified = server.site.manage(*told, "--verify")
         assert verified.returncode == 0, verified.stdout
 
@@ -115,6 +122,7 @@ def test_they_go_on_with_the_same_cookie_jars(household: Household) -> None:
         wait_for(
             lambda: server.call("GET", "/get-session", cookie=jar).json is None, "the end of the session"
         )
+        assert server.database.value("SELECT count(*) FROM better_auth_api_keys") == 0
         again = server.site.manage(*told)
         assert again.returncode == 0, again.stdout
         assert (
@@ -127,6 +135,18 @@ def _ensure_its_tokens_are_good(server: RunningServer, household: Household) -> 
     here = {key["kid"]: key for key in server.call("GET", "/jwks").json["keys"]}
     assert there
     assert all(here[key["kid"]]["x"] == key["x"] for key in there)
+
+
+def _ensure_its_api_keys_are_good(server: RunningServer, household: Household) -> None:
+    there, jar = household.api_key, household.jars[0]
+    answer = server.call("GET", "/get-session", **{"x-api-key": there["key"]})
+    assert answer.json["user"]["id"] == household.users[0]["id"], answer
+    here = server.call("GET", f"/api-key/get?id={there['id']}", cookie=jar).json
+    assert (here["requestCount"], here["lastRequest"] is None) == (1, False)
+    used = ("key", "requestCount", "lastRequest", "updatedAt")
+    assert {name: value for name, value in there.items() if name not in used} == {
+        name: value for name, value in here.items() if name not in used
+    }
 
 
 def _ensure_at_home(server: RunningServer, household: Household) -> None:

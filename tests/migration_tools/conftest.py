@@ -17,6 +17,7 @@ from django.core.management.base import CommandError
 from migration_tools.lazy import calls, lookups
 from tests.migration_tools.legacy_databases import KINDS, Legacy
 from tests.migration_tools.legacy_system import SECRET, LegacySystem
+from tests.migration_tools.original import SCHEMA, Original, fill
 
 BCRYPT = "$2b$10$abcdefghijklmnopqrstuuGGgFFcYeueaAql8Z7U7CnCTRw4DR77W"
 LEGACY_PASSWORD = "correct horse battery staple"
@@ -114,6 +115,15 @@ def legacy_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     """An empty database of each kind that answers here."""
     with KINDS[request.param](tmp_path) as found:
         yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def original(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Original]:
+    with KINDS[request.param](tmp_path) as found:
+        there = Original(found.dsn, found.connection)
+        there.run(*(one for one in SCHEMA.split(";") if one.strip()))
+        fill(there)
+        yield there
 
 
 @pytest.fixture

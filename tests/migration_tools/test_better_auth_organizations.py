@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -23,78 +20,10 @@ from migration_tools.models import BroughtRow
 from organizations.models import Invitation, Member, Organization, OrganizationRole, Team, TeamMember
 from tests.conftest import ApiClient
 from tests.migration_tools.conftest import Migrate
-from tests.migration_tools.legacy_databases import KINDS, Legacy
+from tests.migration_tools.original import Original, at
 from tests.protocol import SESSION_TOKEN
 
 pytestmark = pytest.mark.django_db
-
-SCHEMA = """
-CREATE TABLE "user" (id TEXT PRIMARY KEY, name TEXT, email TEXT, "emailVerified" BOOLEAN, image TEXT,
-    "createdAt" TIMESTAMP, "updatedAt" TIMESTAMP);
-CREATE TABLE session (id TEXT PRIMARY KEY, "expiresAt" TIMESTAMP, token TEXT, "createdAt" TIMESTAMP,
-    "updatedAt" TIMESTAMP, "ipAddress" TEXT, "userAgent" TEXT, "userId" TEXT, "activeOrganizationId" TEXT,
-    "activeTeamId" TEXT);
-CREATE TABLE account (id TEXT PRIMARY KEY, "accountId" TEXT, "providerId" TEXT, "userId" TEXT, scope TEXT,
-    password TEXT, "createdAt" TIMESTAMP);
-CREATE TABLE organization (id TEXT PRIMARY KEY, name TEXT, slug TEXT, logo TEXT, metadata TEXT,
-    "createdAt" TIMESTAMP);
-CREATE TABLE member (id TEXT PRIMARY KEY, "organizationId" TEXT, "userId" TEXT, role TEXT,
-    "createdAt" TIMESTAMP);
-CREATE TABLE invitation (id TEXT PRIMARY KEY, "organizationId" TEXT, email TEXT, role TEXT, "teamId" TEXT,
-    status TEXT, "expiresAt" TIMESTAMP, "createdAt" TIMESTAMP, "inviterId" TEXT);
-CREATE TABLE team (id TEXT PRIMARY KEY, name TEXT, "organizationId" TEXT, "createdAt" TIMESTAMP,
-    "updatedAt" TIMESTAMP);
-CREATE TABLE "teamMember" (id TEXT PRIMARY KEY, "teamId" TEXT, "userId" TEXT, "createdAt" TIMESTAMP);
-CREATE TABLE "organizationRole" (id TEXT PRIMARY KEY, "organizationId" TEXT, role TEXT, permission TEXT,
-    "createdAt" TIMESTAMP, "updatedAt" TIMESTAMP);
-"""
-
-
-class Original(Legacy):
-    """The old server's database, and the command that brings it."""
-
-    @property
-    def told(self) -> list[str]:
-        return ["--source", "better-auth", "--dsn", self.dsn]
-
-    def join(self, row_id: str, place: str, user: str, role: str = "member") -> None:
-        told = {"id": row_id, "organizationId": place, "userId": user, "role": role, "createdAt": _at(-5)}
-        self.insert("member", **told)
-
-
-def _at(days: int = 0) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).replace(tzinfo=None).isoformat(timespec="milliseconds")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def original(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Original]:
-    with KINDS[request.param](tmp_path) as found:
-        there = Original(found.dsn, found.connection)
-        there.run(*(one for one in SCHEMA.split(";") if one.strip()))
-        _fill(there)
-        yield there
-
-
-def _fill(there: Original) -> None:
-    for name in ("ann", "bob", "cleo"):
-        row = {"id": name, "name": name.title(), "email": f"{name}@example.org", "emailVerified": True}
-        there.insert("user", **row, createdAt=_at(-30), updatedAt=_at(-30))
-    session = {"id": "s-1", "token": "ann-token", "userId": "ann", "ipAddress": "", "userAgent": ""}
-    session |= {"createdAt": _at(-1), "updatedAt": _at(-1), "expiresAt": _at(7)}
-    there.insert("session", **session, activeOrganizationId="org-1", activeTeamId="team-1")
-    told = {"name": "Acme", "slug": "acme", "metadata": '{"plan":"pro"}', "createdAt": _at(-20)}
-    there.insert("organization", id="org-1", **told)
-    there.join("member-1", "org-1", "ann", "owner")
-    there.join("member-2", "org-1", "bob", "admin,auditor")
-    there.join("member-3", "org-1", "who never comes")
-    invitation = {"organizationId": "org-1", "email": "Dan@Example.org", "role": "member", "inviterId": "bob"}
-    invitation |= {"status": "pending", "expiresAt": _at(2), "createdAt": _at(-1), "teamId": "team-1"}
-    there.insert("invitation", id="invitation-1", **invitation)
-    there.insert("team", id="team-1", name="Builders", organizationId="org-1", createdAt=_at(-19))
-    there.insert("teamMember", id="tm-1", teamId="team-1", userId="ann", createdAt=_at(-19))
-    permission = json.dumps({"member": ["create"]})
-    role = {"id": "role-1", "organizationId": "org-1", "role": "auditor", "permission": permission}
-    there.insert("organizationRole", **role, createdAt=_at(-19))
 
 
 def signed_in(token: str) -> ApiClient:
@@ -294,7 +223,7 @@ def test_several_processes_bring_one_organization_once(
     for number in range(40):
         name = f"p{number:02}"
         row = {"id": name, "name": name, "email": f"{name}@example.org", "emailVerified": True}
-        original.insert("user", **row, createdAt=_at(-30), updatedAt=_at(-30))
+        original.insert("user", **row, createdAt=at(-30), updatedAt=at(-30))
         original.join(f"m-{name}", "org-1", name)
     result = migrate(*original.told, "--jobs", "2", "--batch-size", "5")
     assert result.code == 0, result.output
