@@ -103,6 +103,12 @@ class SessionRevoked(Event):
     type = "session_revoked"
 
 
+class SessionSwitched(Event):
+    """Of the sessions of one device, another is the active one."""
+
+    type = "session_switched"
+
+
 class SessionsRevoked(Event):
     type = "sessions_revoked"
 

@@ -10,6 +10,7 @@ from better_auth.features.email_verification import endpoints as email_verificat
 from better_auth.features.introspection import endpoints as introspection
 from better_auth.features.jwt import endpoints as jwt
 from better_auth.features.legacy_exchange import endpoints as legacy_exchange
+from better_auth.features.multi_session import endpoints as multi_session
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -26,6 +27,7 @@ operations = operations_in(
     introspection,
     jwt,
     legacy_exchange,
+    multi_session,
     profile,
     session_management,
     social,

@@ -27,6 +27,8 @@ VALID_BODIES: dict[str, Any] = {
     "/request-password-reset": {"email": "ann@example.com"},
     "/reset-password": {"newPassword": "long enough", "token": "x"},
     "/send-verification-email": {"email": "ann@example.com"},
+    "/multi-session/set-active": {"sessionToken": "x"},
+    "/multi-session/revoke": {"sessionToken": "x"},
     "/password-strength": {"password": "long enough"},
     "/token": {"refresh_token": "x"},
     "/introspect": {"token": "x"},

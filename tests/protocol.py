@@ -83,8 +83,16 @@ def answered(response: Any) -> tuple[int, Any]:
 
 
 def set_cookies(response: Any) -> dict[str, str]:
-    """The ``Set-Cookie`` headers by name, in their order."""
-    return {name: morsel.OutputString() for name, morsel in response.cookies.items()}
+    """The ``Set-Cookie`` headers by name, in their order; without those by which a device keeps several
+    sessions, which ``kept_sessions`` has."""
+    written = {name: morsel.OutputString() for name, morsel in response.cookies.items()}
+    return {name: text for name, text in written.items() if not name.rpartition("_multi-")[1]}
+
+
+def kept_sessions(response: Any) -> dict[str, str]:
+    """Those, by the token in lower case that their names carry."""
+    named = ((name.partition("_multi-"), morsel) for name, morsel in response.cookies.items())
+    return {token: morsel.OutputString() for (_, mark, token), morsel in named if mark}
 
 
 def token_in_cookie(response: Any) -> str:

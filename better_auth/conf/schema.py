@@ -21,6 +21,7 @@ from better_auth.conf.migration_schema import MigrationSettings
 from better_auth.conf.organization_schema import OrganizationSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
+from better_auth.conf.sign_in_schema import MultiSessionSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 from better_auth.conf.trust_schema import ZeroTrustSettings
 
@@ -292,7 +293,8 @@ class BetterAuthSettings:
     )
     features: tuple[str, ...] = setting(
         ("bearer",),
-        "Switches on: admin, anonymous, bearer, jwt, organization, phone_number, two_factor, username.",
+        "Switches on: admin, anonymous, bearer, jwt, multi_session, organization, phone_number, two_factor, "
+        "username.",
         env="BETTER_AUTH_FEATURES",
     )
     disabled_paths: tuple[str, ...] = setting(
@@ -322,11 +324,13 @@ class BetterAuthSettings:
             "better_auth.http.reply.deliver_bearer_token",
             "better_auth.http.known_devices.deliver",
             "better_auth.features.jwt.delivery.deliver",
+            "better_auth.features.multi_session.delivery.deliver",
         ),
         "Callables ``(IssuedSession, Reply) -> None`` that hand a session to the client.",
     )
     session: SessionSettings = group(SessionSettings, "Sessions.")
     cookies: CookieSettings = group(CookieSettings, "Cookies.")
+    multi_session: MultiSessionSettings = group(MultiSessionSettings, "Several sessions on one device.")
     cors: CorsSettings = group(CorsSettings, "Front ends on other origins.")
     auth_proxy: AuthProxySettings = group(AuthProxySettings, "The auth proxy.")
     email_password: EmailPasswordSettings = group(EmailPasswordSettings, "E-mail and password.")

@@ -15,7 +15,7 @@ from better_auth.urls import operations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# The route index of the protocol's core, its jwt plugin and its admin plugin (Better Auth 1.7.24).
+# The route index of the protocol's core and of its plugins (Better Auth 1.7.24).
 PROTOCOL_ROUTES = {
     ("GET", "/ok"),
     ("GET", "/error"),
@@ -66,6 +66,9 @@ PROTOCOL_ROUTES = {
     ("POST", "/admin/has-permission"),
     ("POST", "/admin/impersonate-user"),
     ("POST", "/admin/stop-impersonating"),
+    ("GET", "/multi-session/list-device-sessions"),
+    ("POST", "/multi-session/set-active"),
+    ("POST", "/multi-session/revoke"),
 }
 OUR_ROUTES = {
     ("POST", "/password-strength"),
@@ -96,6 +99,7 @@ SIGNED_IN_ROUTES = {
     "/delete-user",
     "/list-accounts",
     "/link-social",
+    "/multi-session/revoke",
     "/token",
 }
 

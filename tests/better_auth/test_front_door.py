@@ -150,6 +150,14 @@ def test_the_first_of_equal_cookies_counts(cookie: str) -> None:
     ensure_same(request(HTTP_COOKIE=f"{cookie}; better-auth.session_token=forged.AAAA"))
 
 
+def test_other_sessions_of_the_device_change_nothing(cookie: str) -> None:
+    others = "better-auth.session_token_multi-a=forged; better-auth.session_token_multi-b"
+    for header in (f"{others}; {cookie}", f"{cookie}; {others}"):
+        environ = request(HTTP_COOKIE=header)
+        assert knock_at(environ) is not None
+        assert b"ann@example.com" in ensure_same(environ)[2]
+
+
 def test_a_copy_of_the_session_is_left_to_django(cookie: str) -> None:
     environ = request(HTTP_COOKIE=f"{cookie}; better-auth.session_data=old")
     assert knock_at(environ) is None

@@ -12,7 +12,15 @@ from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
 from better_auth.events import AuthMethod, SessionRevoked, SessionsRevoked, publish
 from better_auth.features.session_management.sign_out import sign_out as end_session
-from better_auth.http import admin_session, cookies, legacy_session, session_copy, session_jwt, wire
+from better_auth.http import (
+    admin_session,
+    cookies,
+    device_sessions,
+    legacy_session,
+    session_copy,
+    session_jwt,
+    wire,
+)
 from better_auth.http.endpoint import Access, Call, endpoint
 from better_auth.http.fields import Body, StrictBoolean, StrictText
 from better_auth.http.input_fields import ensure_settable_on_session
@@ -122,13 +130,26 @@ class SignOutBody(Body):
 @endpoint("POST", "/sign-out", body=SignOutBody, optional_body=True, renews=False, aliases=("/logout",))
 def sign_out(call: Call) -> Reply:
     """End the caller's session, if there is one; never fails for lack of it. Whoever leaves while acting in
-    somebody's name leaves nothing of their own in the browser either."""
+    somebody's name leaves nothing of their own in the browser either, and whoever leaves a device on which
+    several are signed in leaves it for them all."""
     if call.principal and call.principal.session:
         end_session(call.session, call.user, client=call.client)
     reply = Reply({"success": True}, clears_session=True)
     if admin_session.is_kept(call.credentials.cookies):
         admin_session.drop(reply)
+    if device_sessions.is_on():
+        _leave_device(call, reply)
     return reply
+
+
+def _leave_device(call: Call, reply: Reply) -> None:
+    """End every other session that the device keeps; only cookies with our signature count."""
+    own = call.principal.token if call.principal else None
+    for token in device_sessions.tokens_in(call.credentials.cookies):
+        resumed = sessions.resume(token, renew=False, from_store=True) if token != own else None
+        if resumed:
+            end_session(resumed.session, resumed.user, client=call.client)
+        device_sessions.drop(reply, token)
 
 
 def _flag(call: Call, name: str) -> bool:

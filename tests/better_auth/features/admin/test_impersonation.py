@@ -148,8 +148,8 @@ def test_what_is_done_in_somebodys_name_has_both_names(
     assert admin.admin("list-users").status_code == 403
     assert admin.api("POST", "/sign-out", {}).status_code == 200
     for kind in ("user_updated", "permission_refused", "sign_out"):
-        entry = entries(kind)[-1]
-        assert (entry.actor_id, entry.subject_id) == (admin.user["id"], ann.user["id"]), kind
+        named = [(entry.actor_id, entry.subject_id) for entry in entries(kind)]
+        assert (admin.user["id"], ann.user["id"]) in named, kind
     ann.api("POST", "/update-user", {"name": "Ann again"})
     entry = entries("user_updated")[-1]
     assert (entry.actor_id, entry.subject_id) == (ann.user["id"], ann.user["id"])

@@ -1,0 +1,1 @@
+"""Several users signed in on one device, one of them active."""
