@@ -231,6 +231,11 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
         "MAIL.SENDER": (auth_settings.mail.sender,),
         "DUAL_AUTH": _dotted(*(schemes.rules_of(scheme).is_revoked for scheme in schemes.NAMES)),
         "MIGRATION": _dotted(auth_settings.migration.verifier, auth_settings.migration.finder),
+        "ANONYMOUS": _dotted(
+            auth_settings.anonymous.generate_random_email,
+            auth_settings.anonymous.generate_name,
+            auth_settings.anonymous.on_link_account,
+        ),
         "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
     }
     found: list[CheckMessage] = []

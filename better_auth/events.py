@@ -32,6 +32,7 @@ class AuthMethod(StrEnum):
 
     PASSWORD = "password"
     EMAIL_LINK = "email_link"
+    ANONYMOUS = "anonymous"
     SESSION = "session"
     BEARER = "bearer"
     JWT = "jwt"
@@ -109,6 +110,12 @@ class SessionSwitched(Event):
     type = "session_switched"
 
 
+class SessionHandedOver(Event):
+    """To another client, by a one-time token."""
+
+    type = "session_handed_over"
+
+
 class SessionsRevoked(Event):
     type = "sessions_revoked"
 
@@ -125,6 +132,19 @@ class UserUpdated(Event):
 
 class UserDeleted(Event):
     type = "user_deleted"
+
+
+class AnonymousUserLinked(Event):
+    """Somebody anonymous has signed in with a name; ``details["anonymous_id"]`` is who they were."""
+
+    type = "anonymous_user_linked"
+
+
+class AnonymousUserNotLinked(Event):
+    """The host's hook has failed: the anonymous user stays as they are."""
+
+    type = "anonymous_user_linked"
+    success = False
 
 
 class UserBanned(Event):

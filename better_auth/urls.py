@@ -5,12 +5,14 @@ from __future__ import annotations
 from better_auth.features.admin.endpoints import impersonation
 from better_auth.features.admin.endpoints import user_sessions as admin_sessions
 from better_auth.features.admin.endpoints import users as admin_users
+from better_auth.features.anonymous import endpoints as anonymous
 from better_auth.features.email_password import endpoints as email_password
 from better_auth.features.email_verification import endpoints as email_verification
 from better_auth.features.introspection import endpoints as introspection
 from better_auth.features.jwt import endpoints as jwt
 from better_auth.features.legacy_exchange import endpoints as legacy_exchange
 from better_auth.features.multi_session import endpoints as multi_session
+from better_auth.features.one_time_token import endpoints as one_time_token
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -21,6 +23,7 @@ from better_auth.http.views import patterns
 operations = operations_in(
     admin_sessions,
     admin_users,
+    anonymous,
     email_password,
     email_verification,
     impersonation,
@@ -28,6 +31,7 @@ operations = operations_in(
     jwt,
     legacy_exchange,
     multi_session,
+    one_time_token,
     profile,
     session_management,
     social,

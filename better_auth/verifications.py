@@ -26,6 +26,7 @@ from better_auth.models.user import ID_LENGTH
 class Purpose(StrEnum):
     RESET_PASSWORD = "reset-password"
     DELETE_ACCOUNT = "delete-account"
+    ONE_TIME_TOKEN = "one-time-token"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ BETTER_AUTH: dict[str, Any] = merge(
             "bearer",
             "jwt",
             "multi_session",
+            "one_time_token",
             "organization",
             "two_factor",
             "username",

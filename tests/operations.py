@@ -29,6 +29,7 @@ VALID_BODIES: dict[str, Any] = {
     "/send-verification-email": {"email": "ann@example.com"},
     "/multi-session/set-active": {"sessionToken": "x"},
     "/multi-session/revoke": {"sessionToken": "x"},
+    "/one-time-token/verify": {"token": "x"},
     "/password-strength": {"password": "long enough"},
     "/token": {"refresh_token": "x"},
     "/introspect": {"token": "x"},

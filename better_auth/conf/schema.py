@@ -21,7 +21,7 @@ from better_auth.conf.migration_schema import MigrationSettings
 from better_auth.conf.organization_schema import OrganizationSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
-from better_auth.conf.sign_in_schema import MultiSessionSettings
+from better_auth.conf.sign_in_schema import AnonymousSettings, MultiSessionSettings, OneTimeTokenSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 from better_auth.conf.trust_schema import ZeroTrustSettings
 
@@ -293,8 +293,8 @@ class BetterAuthSettings:
     )
     features: tuple[str, ...] = setting(
         ("bearer",),
-        "Switches on: admin, anonymous, bearer, jwt, multi_session, organization, phone_number, two_factor, "
-        "username.",
+        "Switches on: admin, anonymous, bearer, jwt, multi_session, one_time_token, organization, "
+        "phone_number, two_factor, username.",
         env="BETTER_AUTH_FEATURES",
     )
     disabled_paths: tuple[str, ...] = setting(
@@ -324,13 +324,17 @@ class BetterAuthSettings:
             "better_auth.http.reply.deliver_bearer_token",
             "better_auth.http.known_devices.deliver",
             "better_auth.features.jwt.delivery.deliver",
+            "better_auth.features.anonymous.delivery.deliver",
             "better_auth.features.multi_session.delivery.deliver",
+            "better_auth.features.one_time_token.delivery.deliver",
         ),
         "Callables ``(IssuedSession, Reply) -> None`` that hand a session to the client.",
     )
     session: SessionSettings = group(SessionSettings, "Sessions.")
     cookies: CookieSettings = group(CookieSettings, "Cookies.")
     multi_session: MultiSessionSettings = group(MultiSessionSettings, "Several sessions on one device.")
+    one_time_token: OneTimeTokenSettings = group(OneTimeTokenSettings, "Sessions handed on by a token.")
+    anonymous: AnonymousSettings = group(AnonymousSettings, "People without a name.")
     cors: CorsSettings = group(CorsSettings, "Front ends on other origins.")
     auth_proxy: AuthProxySettings = group(AuthProxySettings, "The auth proxy.")
     email_password: EmailPasswordSettings = group(EmailPasswordSettings, "E-mail and password.")

@@ -16,3 +16,46 @@ class MultiSessionSettings:
         env="BETTER_AUTH_MULTI_SESSION_MAXIMUM",
         at_least=1,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenSettings:
+    expires_in_minutes: int = setting(
+        3, "Minutes that a token is good for.", env="BETTER_AUTH_ONE_TIME_TOKEN_MINUTES", at_least=1
+    )
+    disable_client_request: bool = setting(
+        False,
+        "Only the host's own code makes tokens.",
+        env="BETTER_AUTH_ONE_TIME_TOKEN_DISABLE_CLIENT_REQUEST",
+    )
+    disable_set_session_cookie: bool = setting(
+        False,
+        "Giving a token back sets no session cookie; the answer has the session.",
+        env="BETTER_AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE",
+    )
+    set_header_on_new_sessions: bool = setting(
+        False,
+        "Every answer that hands a session out has a token in the header ``set-ott``.",
+        env="BETTER_AUTH_ONE_TIME_TOKEN_SET_HEADER",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousSettings:
+    email_domain_name: str | None = setting(
+        None,
+        "Domain of the addresses ``temp-<id>@…``; unset: one that no mail can reach.",
+        env="BETTER_AUTH_ANONYMOUS_EMAIL_DOMAIN",
+    )
+    generate_random_email: str | None = setting(None, "Callable ``() -> str`` that makes the address.")
+    generate_name: str | None = setting(None, "Callable ``() -> str`` that makes the name.")
+    disable_delete: bool = setting(
+        False,
+        "Anonymous users are not deleted, neither by themselves nor when they sign in with a name.",
+        env="BETTER_AUTH_ANONYMOUS_DISABLE_DELETE",
+    )
+    on_link_account: str | None = setting(
+        None,
+        "Callable ``(*, anonymous_user, new_user, client)`` that moves what is the host's, when somebody "
+        "anonymous signs in with a name; in one transaction with the deletion.",
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import cached_property, lru_cache
@@ -18,7 +19,7 @@ from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, TooManyFieldsSent
 from django.core.signals import got_request_exception
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -38,7 +39,7 @@ from better_auth.errors import (
     Unauthorized,
 )
 from better_auth.events import AuthMethod, Client, ImpersonationRefused, observe, publish
-from better_auth.http import bodies, cookies, origin
+from better_auth.http import anonymous_session, bodies, cookies, origin
 from better_auth.http.credentials import from_request
 from better_auth.http.fields import UNDEFINED, Body
 from better_auth.http.reply import Reply, error_reply
@@ -287,11 +288,15 @@ def _query(request: HttpRequest) -> dict[str, Any]:
 
 def _deliver(call: Call, reply: Reply) -> Reply:
     """Hand over what the caller must know of the session: one place for every change of it."""
-    reply.request_cookies = call.credentials.cookies
+    reply.request_path = call.operation.path
+    reply.request_cookies, reply.request_bearer = call.credentials.cookies, call.credentials.bearer
     if reply.session is not None:
         deliver_session(reply.session, reply)
     elif reply.clears_session or call.session_ended:
         cookies.clear_session(reply)
+        if reply.clears_session and anonymous_session.is_sign_in(call.operation.path):
+            with suppress(DatabaseError):  # what waits is answered; at worst nobody is linked later
+                anonymous_session.put_aside(call.principal, reply)
     elif "principal" in vars(call) and call.principal and call.principal.renewed:
         deliver_session(call.redelivered(), reply)
     return reply

@@ -25,7 +25,8 @@ JSON = "application/json"
 class Reply:
     """``session``: to be handed to the client; ``clears_session``: the client should forget the one it has.
 
-    ``request_cookies`` is filled in by the edge, for the deliveries. ``read_at_ms``: when the session was
+    ``request_path`` (the operation's own), ``request_cookies`` and ``request_bearer`` are filled in by the
+    edge, for the deliveries. ``read_at_ms``: when the session was
     read, where that is not now; a copy of it is no younger.
     """
 
@@ -36,7 +37,9 @@ class Reply:
     session: IssuedSession | None = None
     clears_session: bool = False
     cookies: dict[str, Cookie] = field(default_factory=dict)
+    request_path: str = ""
     request_cookies: Mapping[str, str] = field(default_factory=dict)
+    request_bearer: str | None = field(default=None, repr=False)
     read_at_ms: int | None = None
 
     def expose(self, header: str, value: str) -> None:

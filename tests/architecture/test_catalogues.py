@@ -69,6 +69,10 @@ PROTOCOL_ROUTES = {
     ("GET", "/multi-session/list-device-sessions"),
     ("POST", "/multi-session/set-active"),
     ("POST", "/multi-session/revoke"),
+    ("GET", "/one-time-token/generate"),
+    ("POST", "/one-time-token/verify"),
+    ("POST", "/sign-in/anonymous"),
+    ("POST", "/delete-anonymous-user"),
 }
 OUR_ROUTES = {
     ("POST", "/password-strength"),
@@ -100,6 +104,8 @@ SIGNED_IN_ROUTES = {
     "/list-accounts",
     "/link-social",
     "/multi-session/revoke",
+    "/one-time-token/generate",
+    "/delete-anonymous-user",
     "/token",
 }
 

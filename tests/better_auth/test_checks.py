@@ -191,6 +191,7 @@ def test_an_unknown_feature_names_the_nearest(configure: Configure) -> None:
         ({"SESSION_DELIVERIES": ["better_auth.http.cookies.delivery"]}, "SESSION_DELIVERIES"),
         ({"PASSWORD": {"VALIDATORS": ["undotted"]}}, "PASSWORD.VALIDATORS"),
         ({"MAIL": {"SENDER": "host.mail.send"}}, "MAIL.SENDER"),
+        ({"ANONYMOUS": {"ON_LINK_ACCOUNT": "host.nowhere.move"}}, "ANONYMOUS"),
     ],
 )
 def test_a_path_that_can_not_be_imported(configure: Configure, parts: dict[str, Any], key: str) -> None:

@@ -1,0 +1,1 @@
+"""People without a name, until they sign in with one."""

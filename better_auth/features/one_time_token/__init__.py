@@ -1,0 +1,1 @@
+"""A session carried from one client to another by a token that is good once."""
