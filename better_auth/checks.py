@@ -236,6 +236,12 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
             auth_settings.anonymous.generate_name,
             auth_settings.anonymous.on_link_account,
         ),
+        "USERNAME": _dotted(
+            auth_settings.username.validator,
+            auth_settings.username.normalizer,
+            auth_settings.username.display_validator,
+            auth_settings.username.display_normalizer,
+        ),
         "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
     }
     found: list[CheckMessage] = []

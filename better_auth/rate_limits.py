@@ -67,15 +67,16 @@ def ensure_rate(path: str, client: Client) -> None:
         _ensure(rule, "route", path, client.ip_address or UNKNOWN_ADDRESS)
 
 
-def begin_sign_in(*, account: str, client: Client) -> Attempt:
-    """Count a try to sign in to an account that may not exist; ``account`` is the normalised address.
+def begin_sign_in(*, account: str, client: Client, known_as: str = "") -> Attempt:
+    """Count a try to sign in to an account that may not exist; ``account`` is the normalised address, or what
+    else it was named by, and ``known_as`` then the address.
 
     No change of address gets past it. A device that signed in to this account before has a budget of its
     own, so strangers can't lock the owner out. Raises ``TooManyRequests``.
     """
     limits = auth_settings.rate_limit
     rule = Rule(limits.failed_sign_ins, limits.failed_sign_ins_window, sliding=True)
-    device = client.device_id if knows_account(client, account) else ""
+    device = client.device_id if knows_account(client, known_as or account) else ""
     subject = ("account", _digest(account), device)
     if limits.is_on:
         _ensure(rule, *subject)

@@ -17,6 +17,7 @@ from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
 from better_auth.features.status import endpoints as status
+from better_auth.features.username import endpoints as username
 from better_auth.http.endpoint import operations_in
 from better_auth.http.views import patterns
 
@@ -36,5 +37,6 @@ operations = operations_in(
     session_management,
     social,
     status,
+    username,
 )
 urlpatterns = patterns(operations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -33,11 +34,23 @@ class EmailTaken(Exception):
     """Another user has this address."""
 
 
+class ColumnTaken(Exception):
+    """Another user has this value of ``column``, of those that no two users share."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+# Beside the address.
+UNIQUE_COLUMNS = ("username", "phone_number")
+
+
 def create(*, email: str, name: str, encoded_password: str | None = None, **columns: Any) -> UserRecord:
     """Make a user. ``columns`` are those of ``AuthColumns``; without a password none will ever match.
 
-    Raises ``EmailTaken``, also when two sign-ups race: the unique index decides. An address that a user of
-    the host's has is taken before that user has a profile, too.
+    Raises ``EmailTaken`` or ``ColumnTaken``, also when two sign-ups race: the unique index decides. An
+    address that a user of the host's has is taken before that user has a profile, too.
     """
     if not has_user_row():
         host_users.ensure_room_for(normalize_email(email))
@@ -56,10 +69,10 @@ def create(*, email: str, name: str, encoded_password: str | None = None, **colu
     try:
         with transaction.atomic():
             return _insert_row(password, values) if has_user_row() else _insert_profile(password, values)
-    except IntegrityError:
+    except IntegrityError as clash:
         if _is_taken(values["email"]):
             raise EmailTaken(email) from None
-        raise
+        raise _conflict(values) or clash from None
 
 
 def imagine(*, email: str, **columns: Any) -> UserRecord:
@@ -117,7 +130,7 @@ def find_remembered(user_id: str) -> UserRecord | None:
 
 
 def update(user: UserRecord, **columns: Any) -> UserRecord:
-    """Change columns and return the user as they are then. Raises ``EmailTaken``."""
+    """Change columns and return the user as they are then. Raises ``EmailTaken`` or ``ColumnTaken``."""
     if "email" in columns:
         columns["email"] = normalize_email(columns["email"])
         if not has_user_row():
@@ -134,7 +147,7 @@ def update(user: UserRecord, **columns: Any) -> UserRecord:
                 _copy_email_to_host(user, columns["email"])
             verified_sessions.forget_user(user.key)
     except IntegrityError:
-        raise EmailTaken(columns.get("email", "")) from None
+        raise _conflict(columns, but=user) or EmailTaken(columns.get("email", "")) from None
     return get(user)
 
 
@@ -222,6 +235,15 @@ def _find(by: str, value: Any) -> UserRecord | None:
 
 def _is_taken(email: str) -> bool:
     return find_by_email(email) is not None or (not has_user_row() and host_users.holders(email).exists())
+
+
+def _conflict(values: Mapping[str, Any], *, but: UserRecord | None = None) -> ColumnTaken | None:
+    """Which of the columns, if any, another user has the same value of."""
+    for column in UNIQUE_COLUMNS:
+        holder = find_by_unique(column, values[column]) if values.get(column) else None
+        if holder and (but is None or holder.key != but.key):
+            return ColumnTaken(column)
+    return None
 
 
 def _insert_row(password: str, values: dict[str, Any]) -> UserRecord:

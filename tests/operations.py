@@ -23,6 +23,8 @@ VALID_BODIES: dict[str, Any] = {
     "/unlink-account": {"accountId": "x"},
     "/sign-up/email": {"name": "B", "email": "b@example.com", "password": "long enough"},
     "/sign-in/email": {"email": "ann@example.com", "password": PASSWORD},
+    "/sign-in/username": {"username": "ann.l", "password": PASSWORD},
+    "/is-username-available": {"username": "ann.l"},
     "/sign-in/social": {"provider": "google"},
     "/request-password-reset": {"email": "ann@example.com"},
     "/reset-password": {"newPassword": "long enough", "token": "x"},

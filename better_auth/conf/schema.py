@@ -19,6 +19,7 @@ from better_auth.conf.dual_schema import DualAuthSettings
 from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
 from better_auth.conf.migration_schema import MigrationSettings
 from better_auth.conf.organization_schema import OrganizationSettings
+from better_auth.conf.passwordless_schema import UsernameSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
 from better_auth.conf.sign_in_schema import AnonymousSettings, MultiSessionSettings, OneTimeTokenSettings
@@ -341,6 +342,7 @@ class BetterAuthSettings:
     password: PasswordSettings = group(PasswordSettings, "Passwords.")
     email_verification: EmailVerificationSettings = group(EmailVerificationSettings, "Verified addresses.")
     user: UserSettings = group(UserSettings, "Users.")
+    username: UsernameSettings = group(UsernameSettings, "User names.")
     admin: AdminSettings = group(AdminSettings, "The admin API.")
     account: AccountSettings = group(AccountSettings, "Linked accounts.")
     rate_limit: RateLimitSettings = group(RateLimitSettings, "Limits.")

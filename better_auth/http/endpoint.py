@@ -245,7 +245,7 @@ def _prepare(call: Call) -> None:
     if operation.access is not Access.ANYONE:
         _ensure_access(call)
     if operation.changes_credentials:
-        _ensure_themselves(call)
+        ensure_themselves(call)
     if operation.guards_login:
         origin.ensure_no_cross_site_form(request)
 
@@ -263,7 +263,7 @@ def _ensure_access(call: Call) -> None:
         call.ensure_row()
 
 
-def _ensure_themselves(call: Call) -> None:
+def ensure_themselves(call: Call) -> None:
     """Raises ``NOT_ALLOWED_WHILE_IMPERSONATING``, and leaves an entry in the audit log."""
     principal = call.principal
     if principal is None or not principal.impersonated_by:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from better_auth import additional_fields
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.http.fields import is_truthy
 from better_auth.http.wire import SESSION_FIELDS, USER_FIELDS, WireField, enabled_fields
@@ -13,6 +14,15 @@ from better_auth.http.wire import SESSION_FIELDS, USER_FIELDS, WireField, enable
 def ensure_settable_at_sign_up(body: Mapping[str, Any]) -> None:
     """Raises ``FIELD_NOT_ALLOWED``; a field with a default silently keeps it."""
     _ensure([field for field in enabled_fields(USER_FIELDS) if not field.has_default], body)
+
+
+def columns_of_new_user(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What whoever signs up, by whatever way, says of themselves in fields of the host's.
+
+    Raises ``FIELD_NOT_ALLOWED``, ``MISSING_FIELD`` or ``VALIDATION_ERROR``.
+    """
+    ensure_settable_at_sign_up(body)
+    return {"additional_fields": additional_fields.read_new("user", body)}
 
 
 def ensure_settable_on_user(body: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from better_auth import additional_fields, clock
+from better_auth import additional_fields, clock, usernames
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.http.fields import LONGEST_IMAGE, LONGEST_NAME, type_name
@@ -91,6 +91,8 @@ def read_columns(data: Mapping[str, Any]) -> dict[str, Any]:
         member = _known(name)
         if member and member.settable:
             columns[member.column] = _checked(member, value, f"body.data.{name}")
+    if columns.get("username"):
+        columns["username"] = usernames.accepted(columns["username"])
     fields = additional_fields.read_trusted("user", data)
     return {**columns, "additional_fields": fields} if fields else columns
 

@@ -19,12 +19,14 @@ from better_auth.storage.records import SessionRecord, UserRecord
 
 @dataclass(frozen=True, slots=True)
 class WireField:
-    """A field that a feature adds. ``has_default``: sent at sign-up it is passed over, not refused."""
+    """A field that a feature adds. ``has_default``: sent at sign-up it is passed over, not refused.
+    ``is_shown``: whether the settings want it, where they have a say."""
 
     name: str
     read: Callable[[Any], Any]
     settable: bool = False
     has_default: bool = False
+    is_shown: Callable[[], bool] | None = None
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -35,7 +37,12 @@ USER_FIELDS: Mapping[str, tuple[WireField, ...]] = {
     "anonymous": (WireField("isAnonymous", lambda user: user.anonymous, has_default=True),),
     "username": (
         WireField("username", lambda user: user.username, settable=True),
-        WireField("displayUsername", lambda user: user.display_username, settable=True),
+        WireField(
+            "displayUsername",
+            lambda user: user.display_username,
+            settable=True,
+            is_shown=lambda: auth_settings.username.display_username,
+        ),
     ),
     "phone_number": (
         WireField("phoneNumber", lambda user: user.phone_number, settable=True),
@@ -62,7 +69,13 @@ FEATURES = frozenset({"bearer", "jwt", "multi_session", "one_time_token", *USER_
 def enabled_fields(fields: Mapping[str, tuple[WireField, ...]]) -> list[WireField]:
     """Those of the features that are switched on."""
     enabled = auth_settings.features
-    return [field for feature, added in fields.items() if feature in enabled for field in added]
+    return [
+        field
+        for feature, added in fields.items()
+        if feature in enabled
+        for field in added
+        if field.is_shown is None or field.is_shown()
+    ]
 
 
 def user_object(user: UserRecord) -> dict[str, Any]:

@@ -72,7 +72,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
             }
         ),
     ),
-    ("what lifecycles share", frozenset({"additional_fields", "hashing", "hooks"})),
+    ("what lifecycles share", frozenset({"additional_fields", "hashing", "hooks", "usernames"})),
     ("storage", frozenset({"storage"})),
     ("models", frozenset({"models"})),
     # Without models: a service that trusts another auth server has none of our tables.

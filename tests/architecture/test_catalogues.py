@@ -22,6 +22,8 @@ PROTOCOL_ROUTES = {
     ("POST", "/sign-up/email"),
     ("POST", "/sign-in/email"),
     ("POST", "/sign-in/social"),
+    ("POST", "/sign-in/username"),
+    ("POST", "/is-username-available"),
     ("GET", "/callback/<str:provider>"),
     ("POST", "/callback/<str:provider>"),
     ("POST", "/sign-out"),

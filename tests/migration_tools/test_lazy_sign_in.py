@@ -199,6 +199,21 @@ class TestSomebodyWhoCameWithoutAPassword:
         assert browser.sign_in(IDA, "a new password").status_code == 200
         assert pending.calls == [("verify", IDA)]
 
+    def test_a_user_name_that_they_have_here_will_do(
+        self, pending: LegacySystem, new_browser: Callable[..., ApiClient]
+    ) -> None:
+        ida = users.find_by_email(IDA)
+        assert ida is not None
+        users.update(ida, username="ida")
+
+        def sign_in(username: str, password: str) -> int:
+            body = {"username": username, "password": password}
+            return int(new_browser().api("POST", "/sign-in/username", body).status_code)
+
+        assert [sign_in("ida", "wrong"), sign_in("nobody", OLD), sign_in("IDA", OLD)] == [401, 401, 200]
+        assert pending.calls == [("verify", IDA), ("verify", "nobody@username.invalid"), ("verify", IDA)]
+        assert status_of(IDA) == "migrated"
+
 
 class TestWhoIsHereAlready:
     def test_their_password_is_ours_to_check(

@@ -13,10 +13,11 @@ from better_auth.events import Actor, EmailChanged, Event, RoleChanged, UserUnba
 from better_auth.features.admin.ban_user import record_ban
 from better_auth.features.admin.errors import Code
 from better_auth.storage.records import UserRecord
+from better_auth.usernames import Code as UsernameCode
 from better_auth.verifications import Purpose
 
 # Columns that are one user's alone, beside the address.
-UNIQUE = {"username": Code.USERNAME_IS_ALREADY_TAKEN, "phone_number": Code.PHONE_NUMBER_EXIST}
+UNIQUE = {"username": UsernameCode.USERNAME_IS_ALREADY_TAKEN, "phone_number": Code.PHONE_NUMBER_EXIST}
 
 
 def change_user(target: UserRecord, *, columns: dict[str, Any], actor: Actor) -> UserRecord:
@@ -34,6 +35,8 @@ def change_user(target: UserRecord, *, columns: dict[str, Any], actor: Actor) ->
             _tell(target, changed, columns, actor)
     except users.EmailTaken:
         raise BadRequest(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL) from None
+    except users.ColumnTaken as taken:
+        raise BadRequest(UNIQUE[taken.column]) from None
     return changed
 
 

@@ -10,7 +10,7 @@ from better_auth import accounts, clock, legacy, passwords, users
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import Actor, UserCreated, publish
 from better_auth.features.admin.administrator import find_target
-from better_auth.features.admin.change_user import ensure_unique
+from better_auth.features.admin.change_user import UNIQUE, ensure_unique
 from better_auth.features.admin.errors import Code
 from better_auth.storage.records import UserRecord
 
@@ -43,4 +43,6 @@ def create_user(
             publish(UserCreated(client=actor.client, actor_id=actor.id, subject_id=user.id, details=details))
     except users.EmailTaken:
         raise BadRequest(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL) from None
+    except users.ColumnTaken as taken:
+        raise BadRequest(UNIQUE[taken.column]) from None
     return user

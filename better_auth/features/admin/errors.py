@@ -33,6 +33,5 @@ class Code(Enum):
     )
     USER_ID_CANNOT_BE_UPDATED = "User id cannot be updated"
 
-    USERNAME_IS_ALREADY_TAKEN = "Username is already taken. Please try another."
     PHONE_NUMBER_EXIST = "Phone number already exists"
     USER_IS_STILL_NEEDED = "Other records of this server need the user, so it can't be deleted"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from better_auth import additional_fields, reauthentication
 from better_auth import password_strength as strength
+from better_auth import reauthentication, usernames
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.features.email_password import password_change, password_reset
@@ -22,10 +22,10 @@ from better_auth.http.fields import (
     StrictText,
     is_email,
 )
-from better_auth.http.input_fields import ensure_settable_at_sign_up
-from better_auth.http.reply import Reply, location, redirect
+from better_auth.http.input_fields import columns_of_new_user
+from better_auth.http.reply import Reply, redirect
+from better_auth.http.signed_in import signed_in
 from better_auth.http.trusted_urls import resolve, with_query
-from better_auth.sign_in import SignInChallenge, SignInOutcome
 
 
 class SignUpBody(Body):
@@ -38,9 +38,10 @@ class SignUpBody(Body):
 
     @classmethod
     def parse(cls, value: Any, *, place: str = "body") -> dict[str, Any]:
+        """User names come first, as upstream has it, and the schema before all other fields."""
+        names = usernames.read_new(value) if isinstance(value, dict) else {}
         checked = super().parse(value, place=place)
-        ensure_settable_at_sign_up(value)
-        return {**checked, "additional_fields": additional_fields.read_new("user", value)}
+        return {**checked, "columns": columns_of_new_user(value) | names}
 
 
 @endpoint(
@@ -52,7 +53,7 @@ def sign_up_email(call: Call) -> Reply:
         name=call.body["name"],
         password=call.body["password"],
         image=call.body.get("image"),
-        fields=call.body["additional_fields"],
+        columns=call.body["columns"],
         remember=call.body.get("rememberMe", True),
         callback_url=call.body.get("callbackURL"),
         client=call.client,
@@ -81,7 +82,7 @@ def sign_in_email(call: Call) -> Reply:
         callback_url=call.body.get("callbackURL"),
         client=call.client,
     )
-    return _signed_in(outcome, callback_url=call.body.get("callbackURL"))
+    return signed_in(outcome, callback_url=call.body.get("callbackURL"))
 
 
 class RequestResetBody(Body):
@@ -175,13 +176,3 @@ class PasswordStrengthBody(Body):
 def password_strength(call: Call) -> Reply:
     """Our addition: what a form can show while somebody types. Nothing is kept."""
     return Reply(dict(strength.estimate(**call.body)))
-
-
-def _signed_in(outcome: SignInOutcome, *, callback_url: str | None) -> Reply:
-    if isinstance(outcome, SignInChallenge):
-        return Reply(outcome.body, clears_session=True)
-    body: dict[str, Any] = {"redirect": bool(callback_url), "token": outcome.token}
-    if callback_url is not None:
-        body["url"] = callback_url
-    headers = location(callback_url) if callback_url else {}
-    return Reply(body | {"user": wire.user_object(outcome.user)}, headers=headers, session=outcome)

@@ -17,6 +17,7 @@ from better_auth.legacy import Waiting
 from better_auth.sessions import IssuedSession
 from better_auth.sign_in import complete_sign_in
 from better_auth.storage.records import UserRecord
+from better_auth.usernames import Code as UsernameCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +34,26 @@ def sign_up_with_email(
     name: str,
     password: str,
     image: str | None,
-    fields: dict[str, Any],
+    columns: dict[str, Any],
     remember: bool,
     callback_url: str | None,
     client: Client,
 ) -> SignUpOutcome:
-    """Make the user and, unless the settings say otherwise, sign them in.
+    """Make the user and, unless the settings say otherwise, sign them in; ``columns``: what else is kept.
 
     An address that is taken is told (422); where signing up does not sign in, it is not: the answer is that
-    of a success, and takes as long. Two sign-ups at once with one address make one user.
-
-    An address whose account waits in the legacy system is taken. Where the answer does not tell, its mailbox
-    gets a link that claims that account.
+    of a success, and takes as long. A user name that is taken is told in any case (400). Of two sign-ups at
+    once one wins. An address whose account waits in the legacy system is taken; where the answer does not
+    tell, its mailbox gets a link that claims that account.
     """
     rules = auth_settings.email_password
     if not rules.enabled or rules.disable_sign_up:
         raise BadRequest(ErrorCode.EMAIL_PASSWORD_SIGN_UP_DISABLED)
+    _ensure_name_is_free(columns.get("username"))
     passwords.ensure_acceptable(password, email=email, name=name)
     if not _hides_users() and users.find_by_email(email):
         raise Unprocessable(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL)
-    columns: dict[str, Any] = {"email": email, "name": name, "image": image, "additional_fields": fields}
+    columns = {"email": email, "name": name, "image": image, **columns}
     waiting = legacy.find_waiting(users.normalize_email(email))
     if waiting and not users.find_by_email(email):
         return _answer_for_waiting(waiting, columns, password, client)
@@ -63,6 +64,13 @@ def sign_up_with_email(
         if _hides_users():
             return SignUpOutcome(users.imagine(**columns))
         raise Unprocessable(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL) from None
+    except users.ColumnTaken:  # by a sign-up of the same moment
+        raise BadRequest(UsernameCode.USERNAME_IS_ALREADY_TAKEN) from None
+
+
+def _ensure_name_is_free(username: str | None) -> None:
+    if username and users.find_by_unique("username", username):
+        raise BadRequest(UsernameCode.USERNAME_IS_ALREADY_TAKEN)
 
 
 def _hides_users() -> bool:

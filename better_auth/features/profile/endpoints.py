@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from better_auth import accounts, additional_fields
+from better_auth import accounts, additional_fields, usernames
 from better_auth.errors import BadRequest, ErrorCode, NotFound
 from better_auth.features.email_verification.change_email import change_email as change_the_email
 from better_auth.features.profile import delete_user as deletion
@@ -12,7 +12,7 @@ from better_auth.features.profile import unlink_account as unlinking
 from better_auth.features.profile import update_user as updating
 from better_auth.features.profile.delete_user import DeletionOutcome
 from better_auth.http import origin, wire
-from better_auth.http.endpoint import Access, Call, endpoint
+from better_auth.http.endpoint import Access, Call, endpoint, ensure_themselves
 from better_auth.http.fields import LONGEST_IMAGE, LONGEST_NAME, Body, StrictEmail, StrictText, is_truthy
 from better_auth.http.input_fields import ensure_settable_on_user
 from better_auth.http.reply import Reply, redirect
@@ -40,6 +40,10 @@ def update_user(call: Call) -> Reply:
         raise BadRequest(ErrorCode.EMAIL_CAN_NOT_BE_UPDATED)
     ensure_settable_on_user(call.body)
     changes: dict[str, Any] = {name: call.body[name] for name in ("name", "image") if name in call.body}
+    names = usernames.read_changes(call.body, present=call.user.username)
+    if "username" in names:
+        ensure_themselves(call)
+    changes |= names
     fields = additional_fields.read_changes("user", call.body)
     if fields:
         changes["additional_fields"] = fields

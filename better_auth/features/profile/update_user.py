@@ -10,14 +10,21 @@ from better_auth import sessions, users
 from better_auth.errors import BadRequest
 from better_auth.events import Client, UserUpdated, publish
 from better_auth.storage.records import UserRecord
+from better_auth.usernames import Code
 
 
 def update_user(user: UserRecord, *, changes: dict[str, Any], client: Client) -> UserRecord:
-    """Write the given columns; what is not given stays. Raises ``BadRequest`` where nothing is given."""
+    """Write the given columns; what is not given stays. Raises ``BadRequest`` where nothing is given.
+
+    Of two users who take one user name at once, one gets it.
+    """
     if not changes:
         raise BadRequest(message="No fields to update")
-    with transaction.atomic():
-        changed = users.update(user, **changes)
-        sessions.refresh_copies(user)
-        publish(UserUpdated(client=client, subject_id=user.id, details={"fields": sorted(changes)}))
+    try:
+        with transaction.atomic():
+            changed = users.update(user, **changes)
+            sessions.refresh_copies(user)
+            publish(UserUpdated(client=client, subject_id=user.id, details={"fields": sorted(changes)}))
+    except users.ColumnTaken:
+        raise BadRequest(Code.USERNAME_IS_ALREADY_TAKEN) from None
     return changed

@@ -78,6 +78,8 @@ def create_user(call: Call, administrator: Administrator) -> Reply:
     elif "role" in data:
         columns["role"] = bodies.roles_in(data["role"])
     columns.pop("name", None)
+    if columns.get("username"):
+        columns.setdefault("display_username", data["username"])
     fields = additional_fields.defaults("user") | columns.pop("additional_fields", {})
     user = creating.create_user(
         email=_email(call.body["email"]),

@@ -1,0 +1,1 @@
+"""Signing in by a user name, and whether one is free."""
