@@ -16,6 +16,7 @@ class BetterAuthConfig(AppConfig):
             checks,  # noqa: F401, registers them
         )
         from better_auth.conf import auth_settings
+        from better_auth.features.passkey import checks as passkey_checks  # noqa: F401, the same
         from better_auth.legacy_credentials import checks as legacy_checks  # noqa: F401, the same
         from better_auth.observability import audit, django_signals, log, metrics
         from better_auth.storage import verified_sessions

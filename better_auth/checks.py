@@ -229,6 +229,7 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
         "SESSION_DELIVERIES": auth_settings.session_deliveries,
         "PASSWORD.VALIDATORS": auth_settings.password.validators,
         "MAIL.SENDER": (auth_settings.mail.sender,),
+        "PASSKEY": _dotted(auth_settings.passkey.resolve_user, auth_settings.passkey.after_registration),
         "DUAL_AUTH": _dotted(*(schemes.rules_of(scheme).is_revoked for scheme in schemes.NAMES)),
         "MIGRATION": _dotted(auth_settings.migration.verifier, auth_settings.migration.finder),
         "ANONYMOUS": _dotted(

@@ -40,6 +40,9 @@ class AuthMethod(StrEnum):
     API_KEY = "api_key"
     LEGACY_JWT = "legacy_jwt"
     IMPERSONATION = "impersonation"
+    PASSKEY = "passkey"
+    # A passkey whose device did not ask who was there: it was held, and no more.
+    SECURITY_KEY = "security_key"
     LEGACY_SIMPLEJWT = "legacy_simplejwt"
     LEGACY_AUTHTOKEN = "legacy_authtoken"
     LEGACY_SESSION = "legacy_session"
@@ -212,6 +215,30 @@ class EmailChanged(Event):
 
 class AccountUnlinked(Event):
     type = "account_unlinked"
+
+
+class PasskeyRegistered(Event):
+    type = "passkey_registration"
+
+
+class PasskeyRegistrationFailed(Event):
+    type = "passkey_registration"
+    success = False
+
+
+class PasskeyRenamed(Event):
+    type = "passkey_renamed"
+
+
+class PasskeyRemoved(Event):
+    type = "passkey_removed"
+
+
+class PasskeyCounterWentBack(Event):
+    """A right signature with a counter that was seen before: there are two of this authenticator."""
+
+    type = "passkey_counter_went_back"
+    success = False
 
 
 class RefreshTokenReused(Event):

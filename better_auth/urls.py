@@ -13,6 +13,7 @@ from better_auth.features.jwt import endpoints as jwt
 from better_auth.features.legacy_exchange import endpoints as legacy_exchange
 from better_auth.features.multi_session import endpoints as multi_session
 from better_auth.features.one_time_token import endpoints as one_time_token
+from better_auth.features.passkey import endpoints as passkey
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -33,6 +34,7 @@ operations = operations_in(
     legacy_exchange,
     multi_session,
     one_time_token,
+    passkey,
     profile,
     session_management,
     social,

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     RESET_PASSWORD = "reset-password"
     DELETE_ACCOUNT = "delete-account"
     ONE_TIME_TOKEN = "one-time-token"
+    PASSKEY_CHALLENGE = "passkey-challenge"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ BETTER_AUTH: dict[str, Any] = merge(
             "multi_session",
             "one_time_token",
             "organization",
+            "passkey",
             "two_factor",
             "username",
         ],

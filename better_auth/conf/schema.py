@@ -19,6 +19,7 @@ from better_auth.conf.dual_schema import DualAuthSettings
 from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
 from better_auth.conf.migration_schema import MigrationSettings
 from better_auth.conf.organization_schema import OrganizationSettings
+from better_auth.conf.passkey_schema import PasskeySettings
 from better_auth.conf.passwordless_schema import UsernameSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
@@ -295,7 +296,7 @@ class BetterAuthSettings:
     features: tuple[str, ...] = setting(
         ("bearer",),
         "Switches on: admin, anonymous, bearer, jwt, multi_session, one_time_token, organization, "
-        "phone_number, two_factor, username.",
+        "passkey, phone_number, two_factor, username.",
         env="BETTER_AUTH_FEATURES",
     )
     disabled_paths: tuple[str, ...] = setting(
@@ -355,6 +356,7 @@ class BetterAuthSettings:
     tokens: TokenSettings = group(TokenSettings, "Access and refresh tokens.")
     api_keys: ApiKeySettings = group(ApiKeySettings, "API keys, where the app ``apikeys`` is installed.")
     introspection: IntrospectionSettings = group(IntrospectionSettings, "Introspection.")
+    passkey: PasskeySettings = group(PasskeySettings, "Passkeys.")
     organization: OrganizationSettings = group(OrganizationSettings, "Organizations.")
     auth_server: AuthServerSettings = group(AuthServerSettings, "The auth server, where it is another one.")
     resource_server: ResourceServerSettings = group(ResourceServerSettings, "A service that trusts that one.")

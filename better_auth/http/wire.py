@@ -63,7 +63,17 @@ SESSION_FIELDS: Mapping[str, tuple[WireField, ...]] = {
         WireField("activeTeamId", lambda session: session.active_team_id),
     ),
 }
-FEATURES = frozenset({"bearer", "jwt", "multi_session", "one_time_token", *USER_FIELDS, *SESSION_FIELDS})
+FEATURES = frozenset(
+    {
+        "bearer",
+        "jwt",
+        "multi_session",
+        "one_time_token",
+        "passkey",
+        *USER_FIELDS,
+        *SESSION_FIELDS,
+    }
+)
 
 
 def enabled_fields(fields: Mapping[str, tuple[WireField, ...]]) -> list[WireField]:

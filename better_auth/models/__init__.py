@@ -4,6 +4,7 @@ from better_auth.models.account import CREDENTIAL, Account
 from better_auth.models.audit_entry import AuditEntry
 from better_auth.models.dual_difference import DualDifference
 from better_auth.models.legacy import LegacyExchange, LegacyUse
+from better_auth.models.passkey import Passkey
 from better_auth.models.refresh_token import RefreshToken
 from better_auth.models.session import Session
 from better_auth.models.signing_key import SigningKey
@@ -20,6 +21,7 @@ __all__ = [
     "LegacyExchange",
     "LegacyUse",
     "MigrationStatus",
+    "Passkey",
     "RefreshToken",
     "Session",
     "SigningKey",

@@ -192,6 +192,8 @@ def _are_texts(told: Any) -> bool:
 
 
 STRENGTHS = {one.name.lower(): one for one in Strength if one}
+# A device that was held, by whomever, proves no more than a password does.
+SHOWN_STRENGTHS = {**STRENGTHS, str(AuthMethod.SECURITY_KEY): Strength.PASSWORD}
 REFUSALS = (Decision.STEP_UP, Decision.DENY)
 # IPv6 addresses are kept as their /64, so a longer prefix would compare nothing.
 LONGEST_PREFIX = {"ipv4_prefix": 32, "ipv6_prefix": 64}

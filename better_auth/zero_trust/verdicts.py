@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
 from better_auth.authentication.principal import Principal
-from better_auth.zero_trust.policies import STRENGTHS, Decision, Policy, Strength
+from better_auth.zero_trust.policies import SHOWN_STRENGTHS, Decision, Policy, Strength
 
 VERSION = re.compile(r"[\d._]+")
 
@@ -53,7 +53,7 @@ def strength_of(principal: Principal) -> Strength:
     """The strongest that was shown: what the session began with, and what the pipeline has put on the
     principal (``factors``)."""
     shown = [*principal.factors, *([principal.session.auth_method] if principal.session else [])]
-    return max((STRENGTHS.get(one, Strength.NONE) for one in shown), default=Strength.NONE)
+    return max((SHOWN_STRENGTHS.get(one, Strength.NONE) for one in shown), default=Strength.NONE)
 
 
 def _objections(principal: Principal, facts: RequestFacts, policy: Policy) -> Iterator[Verdict]:

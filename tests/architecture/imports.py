@@ -59,6 +59,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "legacy",
                 "mail",
                 "password_strength",
+                "passkeys",
                 "passwords",
                 "rate_limits",
                 "reauthentication",

@@ -75,6 +75,13 @@ PROTOCOL_ROUTES = {
     ("POST", "/one-time-token/verify"),
     ("POST", "/sign-in/anonymous"),
     ("POST", "/delete-anonymous-user"),
+    ("GET", "/passkey/generate-register-options"),
+    ("POST", "/passkey/verify-registration"),
+    ("GET", "/passkey/generate-authenticate-options"),
+    ("POST", "/passkey/verify-authentication"),
+    ("GET", "/passkey/list-user-passkeys"),
+    ("POST", "/passkey/delete-passkey"),
+    ("POST", "/passkey/update-passkey"),
 }
 OUR_ROUTES = {
     ("POST", "/password-strength"),
@@ -91,7 +98,8 @@ ALIASES = {
     ("GET", "/session"): "/get-session",
     ("GET", "/.well-known/jwks.json"): "/jwks",
 }
-# Of the route index: who must be signed in, and who must have done so a short while ago.
+# Of the route index: who must be signed in, and who must have done so a short while ago. Where passkeys are
+# registered, settings may let people in without a session, so those routes ask for themselves.
 FRESH_ROUTES = {"/list-sessions", "/unlink-account"}
 SIGNED_IN_ROUTES = {
     "/revoke-session",
@@ -108,6 +116,9 @@ SIGNED_IN_ROUTES = {
     "/multi-session/revoke",
     "/one-time-token/generate",
     "/delete-anonymous-user",
+    "/passkey/list-user-passkeys",
+    "/passkey/delete-passkey",
+    "/passkey/update-passkey",
     "/token",
 }
 

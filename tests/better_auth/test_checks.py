@@ -84,6 +84,28 @@ def test_messages_never_show_the_secret(configure: Configure) -> None:
     assert not any(GOOD_SECRET in one for one in shown)
 
 
+@pytest.mark.parametrize(
+    "domain", ["https://example.com", "example.com:8000", "Example.com", "10.0.0.1", "a..b"]
+)
+def test_a_domain_that_no_passkey_is_bound_to(configure: Configure, domain: str) -> None:
+    configure(PASSKEY={"RP_ID": domain})
+    assert told("better_auth.E060") == [f"PASSKEY.RP_ID {domain!r} is no domain."]
+
+
+def test_domains_that_passkeys_are_bound_to(configure: Configure) -> None:
+    for domain in ("localhost", "example.com", "xn--bcher-kva.example"):
+        configure(PASSKEY={"RP_ID": domain})
+        assert told("better_auth.E060") == []
+
+
+def test_pages_that_could_never_use_a_passkey(configure: Configure) -> None:
+    good = ["https://example.com", "https://www.example.com:8443", "android:apk-key-hash:abc"]
+    bad = ["https://badexample.com", "https://example.com/", "www.example.com"]
+    configure(PASSKEY={"RP_ID": "example.com", "ORIGIN": [*good, *bad]})
+    wanted = [f"PASSKEY.ORIGIN {one!r} can't use passkeys of example.com." for one in bad]
+    assert told("better_auth.E061") == wanted
+
+
 class TestJwtSecret:
     @pytest.mark.parametrize("secret", [GOOD_SECRET[:31], "abcabcabc" * 8])
     def test_a_short_or_regular_one(self, configure: Configure, secret: str) -> None:

@@ -273,6 +273,8 @@ class TestTheRuleByItself:
             ("email_link", (), Strength.NONE),
             ("password", ("second_factor",), Strength.SECOND_FACTOR),
             ("email_link", ("passkey",), Strength.PASSKEY),
+            ("passkey", (), Strength.PASSKEY),
+            ("security_key", (), Strength.PASSWORD),
             ("password", ("unheard of",), Strength.PASSWORD),
         ],
     )
