@@ -86,6 +86,7 @@ def _session(
         ip_address=credentials.client.ip_address,
         user_agent=credentials.client.user_agent,
         auth_method=AuthMethod.API_KEY,
+        second_factor="",
         impersonated_by=None,
         active_organization_id=None,
         active_team_id=None,

@@ -54,6 +54,7 @@ class Client:
 
     ``device_id`` and ``device_accounts`` are of the device's own cookie (``http.known_devices``).
     ``impersonator_id``: who in truth acts there, in the name of the user who is signed in.
+    ``trusted_device``: what the device shows so as not to be asked for a second factor again.
     """
 
     ip_address: str = ""
@@ -61,6 +62,7 @@ class Client:
     device_id: str = ""
     device_accounts: tuple[str, ...] = ()
     impersonator_id: str = ""
+    trusted_device: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,54 @@ class PermissionRefused(Event):
 
     type = "permission_refused"
     success = False
+
+
+class TwoFactorChallenged(Event):
+    """The password was right; the second factor is wanted now."""
+
+    type = "two_factor_challenged"
+
+
+class TwoFactorPassed(Event):
+    """Shown by somebody who is signed in already; a sign-in tells it in its own event."""
+
+    type = "two_factor_passed"
+
+
+class TwoFactorFailed(Event):
+    """``details``: which factor, and the reason."""
+
+    type = "two_factor_failed"
+    success = False
+
+
+class TwoFactorLocked(Event):
+    """So many wrong codes that none is looked at for a while."""
+
+    type = "two_factor_locked"
+    success = False
+
+
+class TwoFactorEnabled(Event):
+    type = "two_factor_enabled"
+
+
+class TwoFactorDisabled(Event):
+    type = "two_factor_disabled"
+
+
+class TwoFactorRemoved(Event):
+    """By an operator, with a reason."""
+
+    type = "two_factor_removed"
+
+
+class BackupCodesReplaced(Event):
+    type = "backup_codes_replaced"
+
+
+class DeviceTrusted(Event):
+    type = "device_trusted"
 
 
 class PasswordChanged(Event):

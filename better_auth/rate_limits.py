@@ -35,6 +35,7 @@ PROTOCOL_RULES = {
     "/forget-password*": MAILED,
     "/email-otp/send-verification-otp": MAILED,
     "/email-otp/request-password-reset": MAILED,
+    "/two-factor/*": TIGHT,
     "/introspect": INTROSPECTED,
     "/legacy/exchange": EXCHANGED,
     "/auth-proxy/introspect": ASKED_BY_ANYBODY,

@@ -7,7 +7,7 @@ a user are named by a *handle*, which can revoke them and opens nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,16 @@ _digests: Remembered[str] = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
+class Keepsake:
+    """Something that the client keeps for us, signed, in a cookie of this name; for so many ``seconds``, or
+    None: as long as the browser runs. With no seconds at all it is to be forgotten."""
+
+    name: str
+    value: str = field(default="", repr=False)
+    seconds: int | None = 0
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedSession:
     """A session on its way to the client.
 
@@ -42,6 +52,7 @@ class IssuedSession:
     user: UserRecord
     token: str
     remember: bool | None = None
+    keepsakes: tuple[Keepsake, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +234,21 @@ def update(session: SessionRecord, **columns: Any) -> SessionRecord | None:
         Session.objects.filter(pk=session.id).update(**changed)
     verified_sessions.forget_session(session.token_hash)
     return replace(session, **changed)
+
+
+def reissue(session: SessionRecord, user: UserRecord, *, client: Client, **columns: Any) -> IssuedSession:
+    """Another session in the place of this one, which ends: with a new token, and what was chosen in it."""
+    kept = {
+        "active_organization_id": session.active_organization_id,
+        "active_team_id": session.active_team_id,
+        "additional_fields": dict(session.additional_fields),
+        "second_factor": session.second_factor,
+        "impersonated_by": session.impersonated_by,
+    }
+    with transaction.atomic():
+        revoke(session, user)
+        method = AuthMethod(session.auth_method) if session.auth_method else AuthMethod.SESSION
+        return issue(user, client=client, method=method, remember=None, **(kept | columns))
 
 
 def revoke(session: SessionRecord, user: UserRecord) -> bool:

@@ -18,6 +18,7 @@ from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
 from better_auth.features.status import endpoints as status
+from better_auth.features.two_factor import endpoints as two_factor
 from better_auth.features.username import endpoints as username
 from better_auth.http.endpoint import operations_in
 from better_auth.http.views import patterns
@@ -40,5 +41,6 @@ operations = operations_in(
     social,
     status,
     username,
+    two_factor,
 )
 urlpatterns = patterns(operations)

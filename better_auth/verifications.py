@@ -28,6 +28,9 @@ class Purpose(StrEnum):
     DELETE_ACCOUNT = "delete-account"
     ONE_TIME_TOKEN = "one-time-token"
     PASSKEY_CHALLENGE = "passkey-challenge"
+    TWO_FACTOR_CHALLENGE = "two-factor-challenge"
+    TWO_FACTOR_CODE = "two-factor-code"
+    TRUSTED_DEVICE = "trusted-device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,30 @@ def consume(*, purpose: Purpose, token: str) -> VerificationRecord | None:
     return VerificationRecord(subject=row.subject, payload=row.payload)
 
 
+def count_try(*, purpose: Purpose, token: str, allowed_attempts: int) -> CodeOutcome:
+    """Count a guess that somebody makes under this token: ``ACCEPTED`` says that it may be looked at.
+
+    Of any number of parallel guesses at most ``allowed_attempts`` are; the one after those takes the token
+    away (``SPENT``).
+    """
+    rows = Verification.objects.filter(purpose=purpose, digest=token_digest(token))
+    living = rows.filter(expires_at__gt=clock.now())
+    if living.filter(attempts__lt=allowed_attempts).update(attempts=F("attempts") + 1):
+        return CodeOutcome.ACCEPTED
+    deleted, _ = living.delete()
+    return CodeOutcome.SPENT if deleted else CodeOutcome.MISSING
+
+
 def revoke(*, purpose: Purpose, subject: str) -> None:
     """Drop whatever is outstanding for this subject."""
     Verification.objects.filter(purpose=purpose, subject=subject).delete()
+
+
+def revoke_proofs(*, subject: str) -> None:
+    """The password has changed: links for a reset are void, and so is the first half of a sign-in that was
+    made with the old one."""
+    purposes = (Purpose.RESET_PASSWORD, Purpose.TWO_FACTOR_CHALLENGE)
+    Verification.objects.filter(purpose__in=purposes, subject=subject).delete()
 
 
 def revoke_all(*, subject: str) -> None:

@@ -62,6 +62,20 @@ MESSAGES = {
     "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": "User already exists. Use another email.",
     "USER_NOT_FOUND": "User not found",
     "VERIFICATION_EMAIL_NOT_ENABLED": "Verification email isn't enabled",
+    # two-factor.md, section 6
+    "OTP_HAS_EXPIRED": "OTP has expired",
+    "TOTP_NOT_ENABLED": "TOTP not enabled",
+    "TOTP_ALREADY_ENABLED": "TOTP is already enabled",
+    "TWO_FACTOR_NOT_ENABLED": "Two factor isn't enabled",
+    "BACKUP_CODES_NOT_ENABLED": "Backup codes aren't enabled",
+    "INVALID_BACKUP_CODE": "Invalid backup code",
+    "INVALID_CODE": "Invalid code",
+    "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE": "Too many attempts. Please request a new code.",
+    "INVALID_TWO_FACTOR_COOKIE": "Invalid two factor cookie",
+    "ACCOUNT_TEMPORARILY_LOCKED": (
+        "Too many failed verification attempts. Your account is temporarily locked. Please try again later."
+    ),
+    "NOT_ALLOWED_WHILE_IMPERSONATING": "Only the users themselves can do this",
 }
 
 

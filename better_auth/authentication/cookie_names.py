@@ -7,6 +7,8 @@ from better_auth.conf import auth_settings
 SESSION_TOKEN = "session_token"
 SESSION_DATA = "session_data"
 DONT_REMEMBER = "dont_remember"
+TWO_FACTOR = "two_factor"
+TRUST_DEVICE = "trust_device"
 
 
 def are_secure() -> bool:

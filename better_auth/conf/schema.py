@@ -26,6 +26,7 @@ from better_auth.conf.session_schema import CookieSettings, SessionSettings
 from better_auth.conf.sign_in_schema import AnonymousSettings, MultiSessionSettings, OneTimeTokenSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 from better_auth.conf.trust_schema import ZeroTrustSettings
+from better_auth.conf.two_factor_schema import TwoFactorSettings
 
 DEFAULT_AUTHENTICATORS = (
     "better_auth.authentication.authenticators.jwt.authenticate",
@@ -318,7 +319,8 @@ class BetterAuthSettings:
         "Callables ``(Credentials) -> Principal or None``, asked in this order.",
     )
     sign_in_gates: tuple[str, ...] = setting(
-        (), "Callables ``(UserRecord, Client) -> SignInChallenge or None``, asked before a session is issued."
+        ("better_auth.features.two_factor.gate.challenge",),
+        "Callables ``(SignInAttempt) -> SignInChallenge, Cleared or None``, asked before each session.",
     )
     session_deliveries: tuple[str, ...] = setting(
         (
@@ -345,6 +347,7 @@ class BetterAuthSettings:
     user: UserSettings = group(UserSettings, "Users.")
     username: UsernameSettings = group(UsernameSettings, "User names.")
     admin: AdminSettings = group(AdminSettings, "The admin API.")
+    two_factor: TwoFactorSettings = group(TwoFactorSettings, "Second factors.")
     account: AccountSettings = group(AccountSettings, "Linked accounts.")
     rate_limit: RateLimitSettings = group(RateLimitSettings, "Limits.")
     zero_trust: ZeroTrustSettings = group(ZeroTrustSettings, "Zero trust.")

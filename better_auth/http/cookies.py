@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from better_auth import clock
@@ -21,7 +21,7 @@ from better_auth.crypto.signing import sign_value
 from better_auth.http import wire
 from better_auth.http.reply import Reply
 from better_auth.http.response_headers import Cookie
-from better_auth.sessions import IssuedSession
+from better_auth.sessions import IssuedSession, Keepsake
 
 UNREMEMBERED_COPY_SECONDS = {"compact": 60, "jwt": 300, "jwe": 300}
 LONGEST_HEADER = 64 * 1024
@@ -67,6 +67,14 @@ def deliver(issued: IssuedSession, reply: Reply) -> None:
         expire_cookie(reply, cookie_name(DONT_REMEMBER))
     if auth_settings.session.cookie_cache.enabled:
         set_session_data(issued, reply, remember=remember)
+    keep(issued.keepsakes, reply)
+
+
+def keep(keepsakes: Iterable[Keepsake], reply: Reply) -> None:
+    """Hand over what the client is to keep, signed; or expire it."""
+    for one in keepsakes:
+        value = sign_value(one.value, secret=auth_settings.secret) if one.value else ""
+        set_cookie(reply, cookie_name(one.name), value, max_age=one.seconds)
 
 
 def clear_session(reply: Reply) -> None:

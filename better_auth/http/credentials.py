@@ -7,9 +7,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from better_auth.authentication.cookie_names import TRUST_DEVICE, cookie_name
 from better_auth.authentication.credentials import Credentials
 from better_auth.authorization_header import basic_credentials, bearer_token, header_token
 from better_auth.conf import auth_settings
+from better_auth.crypto.signing import unsign_value
 from better_auth.events import Client
 from better_auth.http import cookies, known_devices
 from better_auth.http.request_headers import client_address, cookie_header
@@ -57,7 +59,11 @@ def _api_key(request: HttpRequest, *, for_session: bool) -> str | None:
 def client_of(request: HttpRequest, jar: Mapping[str, str]) -> Client:
     user_agent = request.META.get("HTTP_USER_AGENT", "").replace("\x00", "")
     device_id, accounts = known_devices.read(jar)
-    return Client(client_address(request), user_agent, device_id, accounts)
+    trusted = jar.get(cookie_name(TRUST_DEVICE))
+    trusted_device = unsign_value(trusted, secret=auth_settings.secret) if trusted else None
+    return Client(
+        client_address(request), user_agent, device_id, accounts, trusted_device=trusted_device or ""
+    )
 
 
 def shown_secret(request: HttpRequest, body: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -299,6 +299,7 @@ def _deliver(call: Call, reply: Reply) -> Reply:
                 anonymous_session.put_aside(call.principal, reply)
     elif "principal" in vars(call) and call.principal and call.principal.renewed:
         deliver_session(call.redelivered(), reply)
+    cookies.keep(reply.keepsakes, reply)
     return reply
 
 

@@ -43,6 +43,7 @@ def _session_of(principal: Principal) -> SessionRecord:
         ip_address="",
         user_agent="",
         auth_method=principal.method,
+        second_factor="",
         impersonated_by=None,
         active_organization_id=None,
         active_team_id=None,

@@ -14,7 +14,7 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.signing import sign_raw
 from better_auth.errors import AuthError
 from better_auth.http.response_headers import SAFETY_HEADERS, Cookie, add_cookie
-from better_auth.sessions import IssuedSession
+from better_auth.sessions import IssuedSession, Keepsake
 
 Response = TypeVar("Response", bound=HttpResponse)
 NO_BODY = object()
@@ -24,6 +24,7 @@ JSON = "application/json"
 @dataclass(slots=True)
 class Reply:
     """``session``: to be handed to the client; ``clears_session``: the client should forget the one it has.
+    ``keepsakes``: what else it should keep for us, or forget.
 
     ``request_path`` (the operation's own), ``request_cookies`` and ``request_bearer`` are filled in by the
     edge, for the deliveries. ``read_at_ms``: when the session was
@@ -36,6 +37,7 @@ class Reply:
     content_type: str = JSON
     session: IssuedSession | None = None
     clears_session: bool = False
+    keepsakes: tuple[Keepsake, ...] = ()
     cookies: dict[str, Cookie] = field(default_factory=dict)
     request_path: str = ""
     request_cookies: Mapping[str, str] = field(default_factory=dict)

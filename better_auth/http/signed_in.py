@@ -12,7 +12,7 @@ from better_auth.sign_in import SignInChallenge, SignInOutcome
 def signed_in(outcome: SignInOutcome, *, callback_url: str | None) -> Reply:
     """As ``/sign-in/email`` and ``/sign-in/username`` answer (core.md, section 2)."""
     if isinstance(outcome, SignInChallenge):
-        return Reply(outcome.body, clears_session=True)
+        return Reply(outcome.body, clears_session=True, keepsakes=outcome.keepsakes)
     body: dict[str, Any] = {"redirect": bool(callback_url), "token": outcome.token}
     if callback_url is not None:
         body["url"] = callback_url

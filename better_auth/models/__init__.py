@@ -8,6 +8,7 @@ from better_auth.models.passkey import Passkey
 from better_auth.models.refresh_token import RefreshToken
 from better_auth.models.session import Session
 from better_auth.models.signing_key import SigningKey
+from better_auth.models.two_factor import BackupCode, TwoFactor
 from better_auth.models.user import AbstractBetterAuthUser, AuthColumns, MigrationStatus, User, UserProfile
 from better_auth.models.verification import Verification
 
@@ -17,6 +18,7 @@ __all__ = [
     "Account",
     "AuditEntry",
     "AuthColumns",
+    "BackupCode",
     "DualDifference",
     "LegacyExchange",
     "LegacyUse",
@@ -25,6 +27,7 @@ __all__ = [
     "RefreshToken",
     "Session",
     "SigningKey",
+    "TwoFactor",
     "User",
     "UserProfile",
     "Verification",

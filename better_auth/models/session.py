@@ -23,6 +23,8 @@ class Session(models.Model):
     ip_address = models.CharField(max_length=64, blank=True, default="")
     user_agent = models.TextField(blank=True, default="")
     auth_method = models.CharField(max_length=64, blank=True, default="")
+    # What was shown beside the first proof: totp, otp, backup_code.
+    second_factor = models.CharField(max_length=32, blank=True, default="")
     impersonated_by = models.CharField(max_length=ID_LENGTH, null=True, blank=True)
     active_organization_id = models.CharField(max_length=ID_LENGTH, null=True, blank=True)
     active_team_id = models.CharField(max_length=ID_LENGTH, null=True, blank=True)

@@ -76,10 +76,16 @@ class SessionRecord:
     ip_address: str
     user_agent: str
     auth_method: str
+    second_factor: str
     impersonated_by: str | None
     active_organization_id: str | None
     active_team_id: str | None
     additional_fields: Mapping[str, Any]
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What was shown beside what the session began with, as principals tell it."""
+        return ("second_factor",) if self.second_factor else ()
 
 
 def has_user_row() -> bool:
@@ -162,6 +168,7 @@ def session_record(row: Session, *, user_id: str) -> SessionRecord:
         ip_address=row.ip_address,
         user_agent=row.user_agent,
         auth_method=row.auth_method,
+        second_factor=row.second_factor,
         impersonated_by=row.impersonated_by,
         active_organization_id=row.active_organization_id,
         active_team_id=row.active_team_id,

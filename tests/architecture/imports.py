@@ -56,6 +56,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "adopted_keys",
                 "adoption",
                 "arrivals",
+                "factors",
                 "legacy",
                 "mail",
                 "password_strength",

@@ -82,6 +82,14 @@ PROTOCOL_ROUTES = {
     ("GET", "/passkey/list-user-passkeys"),
     ("POST", "/passkey/delete-passkey"),
     ("POST", "/passkey/update-passkey"),
+    ("POST", "/two-factor/enable"),
+    ("POST", "/two-factor/disable"),
+    ("POST", "/two-factor/get-totp-uri"),
+    ("POST", "/two-factor/verify-totp"),
+    ("POST", "/two-factor/send-otp"),
+    ("POST", "/two-factor/verify-otp"),
+    ("POST", "/two-factor/verify-backup-code"),
+    ("POST", "/two-factor/generate-backup-codes"),
 }
 OUR_ROUTES = {
     ("POST", "/password-strength"),
@@ -120,6 +128,10 @@ SIGNED_IN_ROUTES = {
     "/passkey/delete-passkey",
     "/passkey/update-passkey",
     "/token",
+    "/two-factor/enable",
+    "/two-factor/disable",
+    "/two-factor/get-totp-uri",
+    "/two-factor/generate-backup-codes",
 }
 
 

@@ -156,7 +156,7 @@ class TestSigningIn:
         assert not Session.objects.exists()
 
 
-def second_factor(user: UserRecord, client: Any) -> SignInChallenge:
+def second_factor(attempt: Any) -> SignInChallenge:
     return SignInChallenge("two_factor", {"twoFactorRedirect": True})
 
 

@@ -98,7 +98,7 @@ class TestCommand:
         told = output_of()
         assert "APP_NAME = 'Shop'\n    default 'Better Auth', BETTER_AUTH_APP_NAME\n" in told
         assert "SESSION.EXPIRES_IN = 4711\n    default 604800, BETTER_AUTH_SESSION_EXPIRES_IN\n" in told
-        assert "SIGN_IN_GATES = []\n    default [], no environment variable\n" in told
+        assert "HOOKS.JWT_CLAIMS = None\n    default None, no environment variable\n" in told
         assert len(told.splitlines()) == 2 * len(list(walk()))
 
     def test_it_never_shows_the_secret(self, configure: Any) -> None:

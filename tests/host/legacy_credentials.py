@@ -70,7 +70,7 @@ def fail(claims: Any) -> bool:
     raise RuntimeError("the revocation list is away")
 
 
-def second_factor(user: Any, client: Any) -> SignInChallenge:
+def second_factor(attempt: Any) -> SignInChallenge:
     """A gate that wants more of everybody."""
     return SignInChallenge("two_factor", {"twoFactorRedirect": True})
 

@@ -33,7 +33,14 @@ def authenticate(credentials: Credentials) -> Principal | None:
     )
     if resumed is None:
         raise BearerEnded
-    return Principal(resumed.user, resumed.session, AuthMethod.BEARER, token=token, renewed=resumed.renewed)
+    return Principal(
+        resumed.user,
+        resumed.session,
+        AuthMethod.BEARER,
+        token=token,
+        renewed=resumed.renewed,
+        factors=resumed.session.factors,
+    )
 
 
 def session_token(bearer: str) -> str | None:

@@ -22,7 +22,14 @@ def authenticate(credentials: Credentials) -> Principal | None:
     )
     if resumed is None:
         raise SessionEnded
-    return Principal(resumed.user, resumed.session, AuthMethod.SESSION, token=token, renewed=resumed.renewed)
+    return Principal(
+        resumed.user,
+        resumed.session,
+        AuthMethod.SESSION,
+        token=token,
+        renewed=resumed.renewed,
+        factors=resumed.session.factors,
+    )
 
 
 def signed_token(credentials: Credentials) -> str | None:

@@ -8,7 +8,6 @@ from better_auth import accounts, passwords, verifications
 from better_auth.events import Actor, PasswordChanged, publish
 from better_auth.features.admin.administrator import get_target
 from better_auth.storage.records import UserRecord
-from better_auth.verifications import Purpose
 
 
 def set_user_password(target: UserRecord, *, new_password: str, actor: Actor) -> None:
@@ -22,5 +21,5 @@ def set_user_password(target: UserRecord, *, new_password: str, actor: Actor) ->
         get_target(target.id)  # hashing takes its time, and they may be gone
         accounts.ensure_credential(target)
         passwords.set_password(target, encoded)
-        verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=target.id)
+        verifications.revoke_proofs(subject=target.id)
         publish(PasswordChanged(client=actor.client, actor_id=actor.id, subject_id=target.id))

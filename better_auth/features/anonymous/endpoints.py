@@ -15,7 +15,7 @@ def sign_in_anonymous(call: Call) -> Reply:
     caller = call.principal.user if call.principal else None
     outcome = sign_in_anonymously(caller=caller, client=call.client)
     if isinstance(outcome, SignInChallenge):
-        return Reply(outcome.body, clears_session=True)
+        return Reply(outcome.body, clears_session=True, keepsakes=outcome.keepsakes)
     return Reply({"token": outcome.token, "user": wire.user_object(outcome.user)}, session=outcome)
 
 

@@ -9,7 +9,6 @@ from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import AuthMethod, Client, PasswordChanged, SessionsRevoked, publish
 from better_auth.sessions import IssuedSession
 from better_auth.storage.records import UserRecord
-from better_auth.verifications import Purpose
 
 
 def change_password(
@@ -27,7 +26,7 @@ def change_password(
     with transaction.atomic():
         if not passwords.set_password(user, encoded, replacing=present):
             raise BadRequest(ErrorCode.INVALID_PASSWORD)  # another request has changed it meanwhile
-        verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=user.id)
+        verifications.revoke_proofs(subject=user.id)
         publish(PasswordChanged(client=client, subject_id=user.id))
         if not revoke_sessions:
             return None

@@ -73,7 +73,7 @@ def reset_password(*, token: str | None, new_password: str, client: Client) -> N
     with transaction.atomic():
         if verifications.consume(purpose=Purpose.RESET_PASSWORD, token=token) is None:
             raise BadRequest(ErrorCode.INVALID_TOKEN)
-        verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=waiting.subject)
+        verifications.revoke_proofs(subject=waiting.subject)
         user = (
             _set(person, encoded) if isinstance(person, UserRecord) else person.take(encoded, client=client)
         )

@@ -55,7 +55,7 @@ def issue_tokens(call: Call) -> Reply:
         raise OAuthError("unsupported_grant_type", ErrorCode.UNSUPPORTED_GRANT_TYPE)
     granted = give(call)
     if isinstance(granted, SignInChallenge):
-        return Reply(granted.body)
+        return Reply(granted.body, keepsakes=granted.keepsakes)
     return Reply(_tokens(granted, body.get("format") or auth_settings.tokens.access_format))
 
 

@@ -35,7 +35,7 @@ def exchange_legacy_credential(call: Call) -> Reply:
     session."""
     outcome = exchange(_shown(call), client=call.client)
     if isinstance(outcome, SignInChallenge):
-        return Reply(outcome.body, clears_session=True)
+        return Reply(outcome.body, clears_session=True, keepsakes=outcome.keepsakes)
     body = {"redirect": False, "token": outcome.token, "user": wire.user_object(outcome.user)}
     return Reply(body, session=outcome)
 

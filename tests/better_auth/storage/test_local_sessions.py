@@ -33,6 +33,7 @@ def found(token_hash: str, user_key: Any = "ann") -> Found:
         ip_address="",
         user_agent="",
         auth_method="",
+        second_factor="",
         impersonated_by=None,
         active_organization_id=None,
         active_team_id=None,

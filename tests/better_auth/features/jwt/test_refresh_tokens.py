@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from better_auth import access_tokens, refresh_tokens, sessions, users
-from better_auth.events import Client
 from better_auth.models import AuditEntry, RefreshToken, Session
 from better_auth.sign_in import SignInChallenge
 from better_auth.storage import counters
@@ -149,7 +148,7 @@ class TestGrants:
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 
 
-def second_factor(user: UserRecord, client: Client) -> SignInChallenge:
+def second_factor(attempt: Any) -> SignInChallenge:
     return SignInChallenge("two-factor", {"twoFactorRedirect": True})
 
 
