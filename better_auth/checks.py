@@ -243,6 +243,9 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
             auth_settings.username.display_validator,
             auth_settings.username.display_normalizer,
         ),
+        "DEVICE_AUTHORIZATION": _dotted(
+            auth_settings.device_authorization.validate_client, auth_settings.device_authorization.on_request
+        ),
         "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
     }
     found: list[CheckMessage] = []

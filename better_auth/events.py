@@ -33,6 +33,7 @@ class AuthMethod(StrEnum):
     PASSWORD = "password"
     EMAIL_LINK = "email_link"
     ANONYMOUS = "anonymous"
+    DEVICE_CODE = "device_code"
     SESSION = "session"
     BEARER = "bearer"
     JWT = "jwt"
@@ -150,6 +151,16 @@ class AnonymousUserNotLinked(Event):
 
     type = "anonymous_user_linked"
     success = False
+
+
+class DeviceApproved(Event):
+    """Somebody lets a device sign in in their name (RFC 8628)."""
+
+    type = "device_approved"
+
+
+class DeviceDenied(Event):
+    type = "device_denied"
 
 
 class UserBanned(Event):

@@ -24,6 +24,9 @@ EXCHANGED = Rule(20, 10)
 INTROSPECTED = Rule(10_000, 10)
 # Anybody may ask the auth proxy whether a token is good; a page does so when it is opened.
 ASKED_BY_ANYBODY = Rule(60, 10)
+# Short codes of devices, looked for by their owners; the protocol's rule, and one for each account.
+DEVICE_LOOKED_AT = Rule(5, 1800)
+LOOKED_UP = Rule(30, 1800, sliding=True)
 # The protocol's special rules: a path, or the beginning of one where it ends in a star.
 PROTOCOL_RULES = {
     "/sign-in*": TIGHT,
@@ -39,6 +42,7 @@ PROTOCOL_RULES = {
     "/introspect": INTROSPECTED,
     "/legacy/exchange": EXCHANGED,
     "/auth-proxy/introspect": ASKED_BY_ANYBODY,
+    "/device": DEVICE_LOOKED_AT,
 }
 UNKNOWN_ADDRESS = "unknown-address"
 
@@ -89,6 +93,12 @@ def ensure_mail_rate(address: str) -> None:
     limits = auth_settings.rate_limit
     if limits.is_on:
         _ensure(Rule(limits.mails, limits.mails_window, sliding=True), "mailbox", _digest(address))
+
+
+def ensure_code_look_ups(user_id: str) -> None:
+    """So many look-ups of short codes for one account, from wherever. Raises ``TooManyRequests``."""
+    if auth_settings.rate_limit.is_on:
+        _ensure(LOOKED_UP, "code-look-up", user_id)
 
 
 def rule_for(path: str) -> Rule | None:

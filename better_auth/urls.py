@@ -6,6 +6,7 @@ from better_auth.features.admin.endpoints import impersonation
 from better_auth.features.admin.endpoints import user_sessions as admin_sessions
 from better_auth.features.admin.endpoints import users as admin_users
 from better_auth.features.anonymous import endpoints as anonymous
+from better_auth.features.device_authorization.endpoints import api as device_authorization
 from better_auth.features.email_password import endpoints as email_password
 from better_auth.features.email_verification import endpoints as email_verification
 from better_auth.features.introspection import endpoints as introspection
@@ -27,6 +28,7 @@ operations = operations_in(
     admin_sessions,
     admin_users,
     anonymous,
+    device_authorization,
     email_password,
     email_verification,
     impersonation,

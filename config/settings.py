@@ -107,6 +107,7 @@ BETTER_AUTH: dict[str, Any] = merge(
             "admin",
             "anonymous",
             "bearer",
+            "device_authorization",
             "jwt",
             "multi_session",
             "one_time_token",

@@ -19,6 +19,7 @@ urlpatterns = [
     re_path(rf"^(?:{_base}|{_proxy})$", refusals.not_found),
     path(f"{_proxy}/", include("better_auth.auth_proxy")),
     path("", include("better_auth.well_known")),
+    path("", include("better_auth.device_page")),
     path("", include("better_auth.health")),
     path("", include("better_auth.metrics")),
     path("admin/", admin.site.urls),

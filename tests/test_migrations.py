@@ -37,6 +37,7 @@ print(json.dumps({"before": before, "columns": columns}))
 # Whatever the user model is.
 TABLES = {
     "better_auth_accounts",
+    "better_auth_device_codes",
     "better_auth_jwks",
     "better_auth_legacy_exchanges",
     "better_auth_legacy_use",

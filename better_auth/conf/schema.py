@@ -23,7 +23,12 @@ from better_auth.conf.passkey_schema import PasskeySettings
 from better_auth.conf.passwordless_schema import UsernameSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
-from better_auth.conf.sign_in_schema import AnonymousSettings, MultiSessionSettings, OneTimeTokenSettings
+from better_auth.conf.sign_in_schema import (
+    AnonymousSettings,
+    DeviceAuthorizationSettings,
+    MultiSessionSettings,
+    OneTimeTokenSettings,
+)
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 from better_auth.conf.trust_schema import ZeroTrustSettings
 from better_auth.conf.two_factor_schema import TwoFactorSettings
@@ -296,8 +301,8 @@ class BetterAuthSettings:
     )
     features: tuple[str, ...] = setting(
         ("bearer",),
-        "Switches on: admin, anonymous, bearer, jwt, multi_session, one_time_token, organization, "
-        "passkey, phone_number, two_factor, username.",
+        "Switches on: admin, anonymous, bearer, device_authorization, jwt, multi_session, one_time_token, "
+        "organization, passkey, phone_number, two_factor, username.",
         env="BETTER_AUTH_FEATURES",
     )
     disabled_paths: tuple[str, ...] = setting(
@@ -339,6 +344,9 @@ class BetterAuthSettings:
     multi_session: MultiSessionSettings = group(MultiSessionSettings, "Several sessions on one device.")
     one_time_token: OneTimeTokenSettings = group(OneTimeTokenSettings, "Sessions handed on by a token.")
     anonymous: AnonymousSettings = group(AnonymousSettings, "People without a name.")
+    device_authorization: DeviceAuthorizationSettings = group(
+        DeviceAuthorizationSettings, "Devices that are approved elsewhere."
+    )
     cors: CorsSettings = group(CorsSettings, "Front ends on other origins.")
     auth_proxy: AuthProxySettings = group(AuthProxySettings, "The auth proxy.")
     email_password: EmailPasswordSettings = group(EmailPasswordSettings, "E-mail and password.")

@@ -59,3 +59,31 @@ class AnonymousSettings:
         "Callable ``(*, anonymous_user, new_user, client)`` that moves what is the host's, when somebody "
         "anonymous signs in with a name; in one transaction with the deletion.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAuthorizationSettings:
+    expires_in: int = setting(
+        1800, "Seconds that the codes are good for.", env="BETTER_AUTH_DEVICE_EXPIRES_IN", at_least=1
+    )
+    interval: int = setting(
+        5, "Seconds that a device waits between two questions.", env="BETTER_AUTH_DEVICE_INTERVAL", at_least=0
+    )
+    device_code_length: int = setting(
+        40, "Characters of the device's code.", env="BETTER_AUTH_DEVICE_CODE_LENGTH", at_least=32
+    )
+    user_code_length: int = setting(
+        8, "Characters of the code that people type.", env="BETTER_AUTH_DEVICE_USER_CODE_LENGTH", at_least=6
+    )
+    verification_uri: str = setting(
+        "/device",
+        "Page on which people approve devices: ours, or one of the front end's.",
+        env="BETTER_AUTH_DEVICE_VERIFICATION_URI",
+    )
+    sign_in_page: str | None = setting(
+        None,
+        "Page of the front end to which ours sends whoever is not signed in, with ``callbackURL``.",
+        env="BETTER_AUTH_DEVICE_SIGN_IN_PAGE",
+    )
+    validate_client: str | None = setting(None, "Callable ``(client_id) -> bool``: which programs may ask.")
+    on_request: str | None = setting(None, "Callable ``(*, client_id, scope)``, when a device asks.")

@@ -70,6 +70,7 @@ FEATURES = frozenset(
         "multi_session",
         "one_time_token",
         "passkey",
+        "device_authorization",
         *USER_FIELDS,
         *SESSION_FIELDS,
     }

@@ -2,6 +2,7 @@
 
 from better_auth.models.account import CREDENTIAL, Account
 from better_auth.models.audit_entry import AuditEntry
+from better_auth.models.device_code import DeviceCode, DeviceCodeStatus
 from better_auth.models.dual_difference import DualDifference
 from better_auth.models.legacy import LegacyExchange, LegacyUse
 from better_auth.models.passkey import Passkey
@@ -19,6 +20,8 @@ __all__ = [
     "AuditEntry",
     "AuthColumns",
     "BackupCode",
+    "DeviceCode",
+    "DeviceCodeStatus",
     "DualDifference",
     "LegacyExchange",
     "LegacyUse",

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "backends",
                 "checks",
                 "cors",
+                "device_page",
                 "drf",
                 "dual_comparison",
                 "front_door",
@@ -57,6 +58,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "adoption",
                 "arrivals",
                 "factors",
+                "device_codes",
                 "legacy",
                 "mail",
                 "password_strength",
@@ -115,6 +117,7 @@ SIDEWAYS = {
     ("sealing", "crypto"): "what they do is written there, pure",
     ("conf", "crypto"): "without a secret of its own, one is derived from Django's",
     ("apps", "checks"): "importing the checks registers them",
+    ("device_page", "zero_trust"): "the page is for everybody, and asks for a session itself",
     ("apps", "zero_trust"): "the same, of its policies",
 }
 # Its users may have no Django; what it needs of the server it asks over the network.

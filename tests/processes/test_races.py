@@ -162,6 +162,29 @@ def test_a_one_time_token_is_given_back_once(server: RunningServer) -> None:
     assert ([one.json for one in refused], others) == ([{"message": "Invalid token"}] * (MANY - 1), [])
 
 
+def test_a_device_code_is_claimed_approved_and_exchanged_once(server: RunningServer) -> None:
+    people = [server.sign_up(new_email("device")).session_cookie for _ in range(5)]
+    codes = server.call("POST", "/device/code", {"client_id": "tv"}).json
+    user_code = codes["user_code"]
+    server.at_once([Call("GET", f"/device?user_code={user_code}", cookie=one) for one in people * 4])
+    decisions = server.at_once(
+        [Call("POST", "/device/approve", {"userCode": user_code}, cookie=one) for one in people * 10]
+    )
+    won, others, odd = split(decisions, 403)
+    late = {"error": "invalid_request", "error_description": "Device code already processed"}
+    assert (len(won), all(one.json == late for one in odd), len(others) > 0) == (1, True, True)
+    body = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "device_code": codes["device_code"],
+        "client_id": "tv",
+    }
+    granted, refused, odd = split(server.at_once([Call("POST", "/device/token", body)] * MANY), 400)
+    assert (len(granted), odd) == (1, [])
+    assert {one.json["error"] for one in refused} <= {"slow_down", "invalid_grant"}
+    opened = server.database.rows("SELECT id FROM better_auth_sessions WHERE auth_method = 'device_code'")
+    assert len(opened) == 1
+
+
 def test_a_session_that_is_due_is_renewed_once_and_never_lost(server: RunningServer) -> None:
     email = new_email("refresh")
     signed_up = server.sign_up(email)

@@ -15,7 +15,15 @@ from django.db.models import Model, QuerySet
 
 from better_auth import clock
 from better_auth.conf import auth_settings
-from better_auth.models import AuditEntry, LegacyExchange, RefreshToken, Session, SigningKey, Verification
+from better_auth.models import (
+    AuditEntry,
+    DeviceCode,
+    LegacyExchange,
+    RefreshToken,
+    Session,
+    SigningKey,
+    Verification,
+)
 
 BATCH_SIZE = 1000
 # SQLite takes some 30,000 parameters in a statement.
@@ -33,9 +41,9 @@ class Chore:
 
 class Command(BaseCommand):
     help = (
-        "Delete expired sessions, verification and refresh tokens, marks of exchanged legacy tokens, signing "
-        "keys that verify no more, and audit entries older than AUDIT.RETENTION_DAYS, in batches. Safe to "
-        "run twice at once."
+        "Delete expired sessions, verification and refresh tokens, device codes, marks of exchanged legacy "
+        "tokens, signing keys that verify no more, and audit entries older than AUDIT.RETENTION_DAYS, in "
+        "batches. Safe to run twice at once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -67,6 +75,7 @@ def chores() -> list[Chore]:
     found = [
         Chore("Expired sessions", Session.objects.filter(expires_at__lte=now)),
         Chore("Expired verification tokens", Verification.objects.filter(expires_at__lte=now)),
+        Chore("Expired device codes", DeviceCode.objects.filter(expires_at__lte=now)),
         Chore("Spent legacy tokens", LegacyExchange.objects.filter(expires_at__lte=now)),
         Chore("Expired refresh tokens", RefreshToken.objects.filter(expires_at__lte=now)),
         Chore("Signing keys past their grace", SigningKey.objects.filter(expires_at__lte=now - grace)),

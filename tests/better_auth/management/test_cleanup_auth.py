@@ -14,7 +14,15 @@ from django.db import connection, connections, transaction
 
 from better_auth import clock
 from better_auth.management.commands.cleanup_auth import delete_in_batches
-from better_auth.models import AuditEntry, LegacyExchange, RefreshToken, Session, SigningKey, Verification
+from better_auth.models import (
+    AuditEntry,
+    DeviceCode,
+    LegacyExchange,
+    RefreshToken,
+    Session,
+    SigningKey,
+    Verification,
+)
 from better_auth.storage.records import UserRecord
 
 DAY = timedelta(days=1)
@@ -60,6 +68,19 @@ def add_exchanges(number: int, *, expires_in: timedelta) -> None:
     )
 
 
+def add_device_codes(number: int, *, expires_in: timedelta) -> None:
+    now = clock.now()
+    DeviceCode.objects.bulk_create(
+        DeviceCode(
+            device_code_hash=f"{expires_in} {index}",
+            user_code_hash=f"{expires_in} {index}",
+            polling_interval=5000,
+            expires_at=now + expires_in,
+        )
+        for index in range(number)
+    )
+
+
 def add_signing_keys(number: int, *, age: timedelta) -> None:
     """Keys whose time to sign ended so long ago."""
     ended_at = clock.now() - age
@@ -86,6 +107,8 @@ def full(make_user: Callable[..., UserRecord]) -> UserRecord:
     add_verifications(2, expires_in=timedelta(minutes=1))
     add_refresh_tokens(3, expires_in=-DAY)
     add_refresh_tokens(2, expires_in=timedelta(minutes=1))
+    add_device_codes(3, expires_in=-DAY)
+    add_device_codes(2, expires_in=timedelta(minutes=1))
     add_exchanges(3, expires_in=-DAY)
     add_exchanges(2, expires_in=timedelta(minutes=1))
     LegacyExchange.objects.create(token_hash="of one that never ends")
@@ -105,13 +128,14 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(full: UserRecord, batch_s
     assert clean(batch_size=batch_size) == [
         "Expired sessions: 3 deleted",
         "Expired verification tokens: 3 deleted",
+        "Expired device codes: 3 deleted",
         "Spent legacy tokens: 3 deleted",
         "Expired refresh tokens: 3 deleted",
         "Signing keys past their grace: 3 deleted",
         "Audit entries older than 365 days: 3 deleted",
     ]
     assert remaining() == (2, 2, 2)
-    assert (RefreshToken.objects.count(), SigningKey.objects.count()) == (2, 2)
+    assert (RefreshToken.objects.count(), SigningKey.objects.count(), DeviceCode.objects.count()) == (2, 2, 2)
     assert LegacyExchange.objects.count() == 3
     now = clock.now()
     assert all(row.expires_at > now for row in Session.objects.all())
@@ -121,13 +145,14 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(full: UserRecord, batch_s
 
 def test_a_second_run_finds_nothing(full: UserRecord) -> None:
     clean()
-    assert [line.rsplit(": ")[1] for line in clean()] == ["0 deleted"] * 6
+    assert [line.rsplit(": ")[1] for line in clean()] == ["0 deleted"] * 7
 
 
 def test_a_dry_run_only_counts(full: UserRecord) -> None:
     assert clean(dry_run=True) == [
         "Expired sessions: 3 to delete",
         "Expired verification tokens: 3 to delete",
+        "Expired device codes: 3 to delete",
         "Spent legacy tokens: 3 to delete",
         "Expired refresh tokens: 3 to delete",
         "Signing keys past their grace: 3 to delete",
@@ -141,7 +166,7 @@ def test_the_audit_log_is_kept_as_long_as_the_settings_say(
 ) -> None:
     configure(AUDIT={"RETENTION_DAYS": 364})
     add_entries(1, age=363 * DAY)
-    assert clean()[5] == "Audit entries older than 364 days: 5 deleted"
+    assert clean()[6] == "Audit entries older than 364 days: 5 deleted"
     assert AuditEntry.objects.count() == 1
 
 
@@ -149,7 +174,7 @@ def test_with_zero_days_the_audit_log_is_kept_for_good(
     full: UserRecord, configure: Callable[..., None]
 ) -> None:
     configure(AUDIT={"RETENTION_DAYS": 0})
-    assert clean()[5:] == ["Audit entries: kept for good (AUDIT.RETENTION_DAYS is 0)"]
+    assert clean()[6:] == ["Audit entries: kept for good (AUDIT.RETENTION_DAYS is 0)"]
     assert AuditEntry.objects.count() == 5
 
 

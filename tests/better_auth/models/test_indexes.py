@@ -11,9 +11,26 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from better_auth import accounts, clock, passwords, refresh_tokens, sessions, users, verifications
+from better_auth import (
+    accounts,
+    clock,
+    device_codes,
+    passwords,
+    refresh_tokens,
+    sessions,
+    users,
+    verifications,
+)
 from better_auth.events import AuthMethod, Client
-from better_auth.models import Account, AuditEntry, RefreshToken, Session, SigningKey, Verification
+from better_auth.models import (
+    Account,
+    AuditEntry,
+    DeviceCode,
+    RefreshToken,
+    Session,
+    SigningKey,
+    Verification,
+)
 from better_auth.storage import session_lookup
 from better_auth.storage.records import UserRecord
 from better_auth.verifications import Purpose
@@ -159,6 +176,15 @@ def test_the_verifications_of_a_subject() -> None:
 
 def test_expired_verifications() -> None:
     (statement,) = statements_of(lambda: Verification.objects.filter(expires_at__lte=clock.now()).delete())
+    ensure_indexed(statement, "expires_at")
+
+
+def test_a_device_code_by_either_code() -> None:
+    for statement in statements_of(lambda: device_codes.find_by_user_code("ABCD")):
+        ensure_indexed(statement, "user_code_hash")
+    for statement in statements_of(lambda: device_codes.find_by_device_code("x")):
+        ensure_indexed(statement, "device_code_hash")
+    (statement,) = statements_of(lambda: DeviceCode.objects.filter(expires_at__lte=clock.now()).delete())
     ensure_indexed(statement, "expires_at")
 
 

@@ -1,0 +1,1 @@
+"""Signing in on devices without a keyboard, by approving them elsewhere (RFC 8628)."""

@@ -1,0 +1,1 @@
+"""The device's API, and a page for people."""
