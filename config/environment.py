@@ -122,6 +122,11 @@ def loopback_twins(environ: Mapping[str, str]) -> list[str]:
     return [public_origin(environ).replace("127.0.0.1", "localhost")]
 
 
+def passkey_domain(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings of ``PASSKEY`` without a stated public origin: browsers bind none to an address."""
+    return {} if environ.get("BETTER_AUTH_URL") else {"RP_ID": "localhost"}
+
+
 def allowed_hosts(environ: Mapping[str, str]) -> list[str]:
     named = [part.strip() for part in environ.get("BETTER_AUTH_ALLOWED_HOSTS", "").split(",") if part.strip()]
     own = urlsplit(public_origin(environ)).hostname

@@ -119,6 +119,7 @@ BETTER_AUTH: dict[str, Any] = merge(
         "ORGANIZATION": {"TEAMS": {"ENABLED": True}},
         "USER": {"CHANGE_EMAIL": True, "DELETE_USER": True},
         "RATE_LIMIT": {"ENABLED": IS_PRODUCTION},
+        "PASSKEY": environment.passkey_domain(os.environ),
         "JWT": environment.shared_jwt_secret(os.environ),
         "API_KEYS": {"ENABLE_SESSION": True},
         "AUTHENTICATORS": ["apikeys.authenticator.authenticate", *DEFAULT_AUTHENTICATORS],

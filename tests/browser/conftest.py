@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from tests.conformance.run_conformance import DEFAULT_SUITE, install_libraries
 from tests.interop.reference import ensure_node
@@ -32,5 +33,20 @@ def chromium() -> str:
 def server() -> Iterator[RunningServer]:
     ensure_node()
     install_libraries(DEFAULT_SUITE)
-    with RunningServer(DJANGO_SETTINGS_MODULE="tests.settings.browser_page") as running:
+    # Browsers bind no passkey to an address, so pages with passkeys are opened on this name.
+    passkeys = {
+        "BETTER_AUTH_TRUSTED_ORIGINS": "http://localhost:*",
+        "BETTER_AUTH_PASSKEY_RP_ID": "localhost",
+        "BETTER_AUTH_PASSKEY_USER_VERIFICATION": "required",
+    }
+    with RunningServer(DJANGO_SETTINGS_MODULE="tests.settings.browser_page", **passkeys) as running:
         yield running
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    """A page for a test to drive, in a browser of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()

@@ -16,11 +16,10 @@ class NotExported(LookupError):
     """The package does not offer this module."""
 
 
-def import_map(entry: str, *, prefix: str) -> dict[str, Any]:
-    """An import map for ``entry`` and all that it imports; ``prefix`` is the address of the packages."""
-    imports: dict[str, str] = {}
-    waiting, seen = [resolve(entry)], set[Path]()
-    imports[entry] = address(waiting[0], prefix)
+def import_map(*entries: str, prefix: str) -> dict[str, Any]:
+    """An import map for ``entries`` and all that they import; ``prefix`` is the address of the packages."""
+    waiting, seen = [resolve(entry) for entry in entries], set[Path]()
+    imports = {entry: address(module, prefix) for entry, module in zip(entries, waiting, strict=True)}
     while waiting:
         module = waiting.pop()
         if module in seen:

@@ -22,6 +22,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(PAGE.read_text().replace("{{ import_map }}", imports))
 
 
+def client(request: HttpRequest) -> HttpResponse:
+    entries = ("better-auth/client", "@better-auth/passkey/client")
+    imports = json.dumps(import_map(*entries, prefix="/node_modules/"))
+    return HttpResponse(PAGE.with_name("client.html").read_text().replace("{{ import_map }}", imports))
+
+
 def plain(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(PAGE.with_name(f"{name}.html").read_text())
 
@@ -32,6 +38,7 @@ def module(request: HttpRequest, file: str) -> HttpResponse:
 
 urlpatterns = [
     path("page", page),
+    path("client", client),
     path("attempts", plain, {"name": "attempts"}),
     path("proxied", plain, {"name": "proxied"}),
     re_path(r"^node_modules/(?P<file>.+)$", module),

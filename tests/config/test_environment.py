@@ -183,6 +183,10 @@ class TestAddress:
         assert environment.loopback_twins({"PORT": "9001"}) == ["http://localhost:9001"]
         assert environment.loopback_twins({"BETTER_AUTH_URL": "https://auth.example.com"}) == []
 
+    def test_passkeys_are_of_localhost_only_where_no_origin_is_stated(self) -> None:
+        assert environment.passkey_domain({"PORT": "9001"}) == {"RP_ID": "localhost"}
+        assert environment.passkey_domain({"BETTER_AUTH_URL": "https://auth.example.com"}) == {}
+
     def test_the_public_host_is_allowed_and_what_is_named(self) -> None:
         hosts = environment.allowed_hosts(
             {

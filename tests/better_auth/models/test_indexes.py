@@ -15,6 +15,7 @@ from better_auth import (
     accounts,
     clock,
     device_codes,
+    passkeys,
     passwords,
     refresh_tokens,
     sessions,
@@ -126,6 +127,13 @@ def test_the_end_of_all_sessions_of_a_user(ann: UserRecord) -> None:
     assert own
     for statement in own:
         ensure_indexed(statement, "user_id")
+
+
+def test_a_passkey_by_its_credential_and_those_of_a_user(ann: UserRecord) -> None:
+    (by_credential,) = statements_of(lambda: passkeys.find_by_credential("AQID"))
+    ensure_indexed(by_credential, "credential_id")
+    (of_user,) = statements_of(lambda: passkeys.list_for(ann))
+    ensure_indexed(of_user, "user_id")
 
 
 def test_expired_sessions() -> None:
