@@ -190,7 +190,7 @@ class Project:
         """Cases of the official client against a running server of this project."""
         install_libraries(DEFAULT_SUITE)
         with self.serve() as server:
-            return Suite(DEFAULT_SUITE, only, cases).judge(server, rate_limit=False)
+            return Suite(DEFAULT_SUITE, (only,), cases).judge(server, rate_limit=False)
 
 
 def wait_for(url: str, process: subprocess.Popen[str], log: Path) -> None:
