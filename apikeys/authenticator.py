@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from apikeys import verification
 from apikeys.configuration import Configuration, configuration
 from apikeys.errors import ErrorCode, KeyRefused
+from apikeys.lookup import name_of
 from apikeys.permissions import scope_of
 from apikeys.records import KeyRecord
 from better_auth import clock, users
@@ -66,7 +67,8 @@ def _principal(key: str, found: KeyRecord, credentials: Credentials) -> Principa
     if owner is None or owner.is_shut_out(now):
         raise KeyRefused(ErrorCode.INVALID_REFERENCE_ID_FROM_API_KEY)
     session = _session(found, owner, credentials, chosen, now) if credentials.for_session else None
-    return Principal(owner, session, AuthMethod.API_KEY, token=key, claims=_claims(found))
+    names = (name_of(found.key_hash),)
+    return Principal(owner, session, AuthMethod.API_KEY, token=key, claims=_claims(found), names=names)
 
 
 def _session(

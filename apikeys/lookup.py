@@ -31,13 +31,13 @@ def find_now(key_hash: str) -> KeyRecord | None:
 
 def forget(*hashes: str | None) -> None:
     """What these digests stand for has changed: from now on here, and from the commit on everywhere."""
-    verified_sessions.forget_names([_name(one) for one in hashes if one])
+    verified_sessions.forget_names([name_of(one) for one in hashes if one])
 
 
 def _look_up(key_hash: str) -> tuple[KeyRecord, tuple[str]] | None:
-    found = _shared.find(_name(key_hash), lambda: find_now(key_hash))
-    return (found, (_name(key_hash),)) if found else None
+    found = _shared.find(name_of(key_hash), lambda: find_now(key_hash))
+    return (found, (name_of(key_hash),)) if found else None
 
 
-def _name(key_hash: str) -> str:
+def name_of(key_hash: str) -> str:
     return f"api-key {key_hash}"

@@ -320,6 +320,23 @@ class TrustRefused(Event):
     success = False
 
 
+class SocketOpened(Event):
+    type = "socket_opened"
+
+
+class SocketRefused(Event):
+    """Of one address and reason a process tells once a minute."""
+
+    type = "socket_refused"
+    success = False
+
+
+class SocketClosed(Event):
+    """By the server, for a reason; where all connections are recorded, by whoever."""
+
+    type = "socket_closed"
+
+
 class SigningKeyRotated(Event):
     type = "signing_key_rotated"
 

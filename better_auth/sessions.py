@@ -284,6 +284,12 @@ def refresh_copies(user: UserRecord) -> None:
     revocations.mark_user(user.id)
 
 
+def announce(user: UserRecord) -> None:
+    """Something about the user has changed that no record shows, such as the password: whoever watches their
+    sessions hears of it."""
+    verified_sessions.forget_user(user.key)
+
+
 def _named(token_or_handle: str) -> models.Q:
     named = models.Q(token_hash=token_digest(token_or_handle))
     if token_or_handle.startswith(HANDLE_PREFIX):

@@ -210,6 +210,16 @@ def caches(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"default": cache}
 
 
+def channel_layers(environ: Mapping[str, str]) -> dict[str, Any]:
+    """How consumers of Channels reach each other: over ``REDIS_URL``, else within the process."""
+    url = environ.get("REDIS_URL")
+    if not url:
+        return {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    prefix = environ.get("BETTER_AUTH_CACHE_PREFIX") or "better-auth"
+    config = {"hosts": [url], "prefix": f"{prefix}:channels"}
+    return {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": config}}
+
+
 def mail(environ: Mapping[str, str]) -> dict[str, Any]:
     """SMTP where ``SMTP_HOST`` is set, files in ``MAIL_DIR``, else the console."""
     settings: dict[str, Any] = {"DEFAULT_FROM_EMAIL": environ.get("SMTP_FROM") or "no-reply@localhost"}

@@ -79,6 +79,7 @@ TEMPLATES = [
 
 DATABASES = environment.databases(os.environ, DATA_DIR)
 CACHES = environment.caches(os.environ)
+CHANNEL_LAYERS = environment.channel_layers(os.environ)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "better_auth.User"

@@ -80,14 +80,14 @@ def forget(user_key: Any) -> None:
 
 def forget_organization(organization_id: str) -> None:
     """It has changed, or its roles have, or it is gone."""
-    verified_sessions.forget_named(_name_of(organization_id))
+    verified_sessions.forget_named(name_of(organization_id))
 
 
 def _read(organization_id: str, user_key: Any) -> tuple[tuple[Any, ...], Sequence[str]] | None:
     of_organization = [f"organization__{name}" for name in OF_ORGANIZATION]
     rows = Member.objects.filter(organization_id=organization_id, user_id=user_key)
     values = rows.values_list(*OF_MEMBER, *of_organization).first()
-    return (values, (name_of_user(user_key), _name_of(organization_id))) if values else None
+    return (values, (name_of_user(user_key), name_of(organization_id))) if values else None
 
 
 def _instance(values: tuple[Any, ...]) -> Member:
@@ -105,10 +105,10 @@ def _roles_of(organization_id: str) -> dict[str, Grants]:
     def read() -> tuple[dict[str, Grants], Sequence[str]]:
         rows = OrganizationRole.objects.filter(organization_id=organization_id)
         made = {row.role: access_control.joined(json.loads(row.permission)) for row in rows}
-        return made, (_name_of(organization_id),)
+        return made, (name_of(organization_id),)
 
     return _roles.find(organization_id, read) or {}
 
 
-def _name_of(organization_id: str) -> str:
+def name_of(organization_id: str) -> str:
     return f"organization {organization_id}"

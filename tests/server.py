@@ -205,10 +205,17 @@ class Site:
 
     @contextlib.contextmanager
     def serve(
-        self, port: int, *, interface: Interface = "asgi", workers: int = 1, **more: str
+        self,
+        port: int,
+        *,
+        interface: Interface = "asgi",
+        workers: int = 1,
+        application: str = "",
+        **more: str,
     ) -> Iterator[subprocess.Popen[str]]:
         """One server, of so many worker processes; nothing of it is left at the end."""
         program = " ".join(PROGRAMS[interface]).replace("--workers 1 ", f"--workers {workers} ").split()
+        program[-1] = application or program[-1]
         command = [sys.executable, "-m", "granian", "--port", str(port), *program]
         with (
             self.log.open("a") as log,
@@ -275,8 +282,10 @@ class RunningServer:
         interface: Interface = "asgi",
         workers: int = 1,
         ready: str = "/health/ready",
+        application: str = "",
         **settings: str,
     ) -> None:
+        self._application = application
         self._count, self._interface, self._ready_path = processes, interface, ready
         self._workers = workers
         self._settings = settings
@@ -295,7 +304,12 @@ class RunningServer:
                 assert done.returncode == 0, f"manage.py {command[0]}:\n{done.stdout}"
             self.processes = [
                 self._stack.enter_context(
-                    self.site.serve(port, interface=self._interface, workers=self._workers)
+                    self.site.serve(
+                        port,
+                        interface=self._interface,
+                        workers=self._workers,
+                        application=self._application,
+                    )
                 )
                 for port in ports
             ]

@@ -20,7 +20,8 @@ class Principal:
     caller presented it; ``renewed``: this request prolonged the session, so its cookie is due; ``claims``:
     what a token says of itself, verified; ``legacy``: what a credential of the former system has proven;
     ``factors``: what was shown beside what the session began with (``password``, ``second_factor``,
-    ``passkey``)."""
+    ``passkey``); ``names``: by which it is told that the credentials have changed or are over, beside those
+    of the session and the user (``verified_sessions.forget_names``)."""
 
     user: UserRecord
     session: SessionRecord | None
@@ -30,6 +31,7 @@ class Principal:
     claims: Mapping[str, Any] | None = None
     legacy: Proof | None = None
     factors: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def impersonated_by(self) -> str | None:

@@ -32,6 +32,7 @@ from better_auth.conf.sign_in_schema import (
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 from better_auth.conf.trust_schema import ZeroTrustSettings
 from better_auth.conf.two_factor_schema import TwoFactorSettings
+from better_auth.conf.websocket_schema import WebSocketSettings
 
 DEFAULT_AUTHENTICATORS = (
     "better_auth.authentication.authenticators.jwt.authenticate",
@@ -371,5 +372,6 @@ class BetterAuthSettings:
     organization: OrganizationSettings = group(OrganizationSettings, "Organizations.")
     auth_server: AuthServerSettings = group(AuthServerSettings, "The auth server, where it is another one.")
     resource_server: ResourceServerSettings = group(ResourceServerSettings, "A service that trusts that one.")
+    websocket: WebSocketSettings = group(WebSocketSettings, "WebSockets.")
     migration: MigrationSettings = group(MigrationSettings, "Migration while people sign in.")
     dual_auth: DualAuthSettings = group(DualAuthSettings, "Credentials of the former system, beside ours.")

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -39,6 +47,17 @@ shadow_comparisons = Counter(
 trust_verdicts = Counter("better_auth_trust_verdicts", "Zero trust's verdicts.", ["decision", "reason"])
 dual_comparisons = Counter(
     "better_auth_dual_comparisons", "Requests that were shown to the former system and to ours.", ["result"]
+)
+sockets = Gauge("better_auth_sockets", "Open WebSockets.", multiprocess_mode="livesum")
+socket_handshakes = Counter(
+    "better_auth_socket_handshakes", "WebSockets that were let in or refused.", ["method", "result"]
+)
+socket_closes = Counter("better_auth_socket_closes", "WebSockets that ended, by code.", ["code"])
+socket_faults = Counter("better_auth_socket_faults", "What failed behind WebSockets, by kind.", ["kind"])
+socket_revocations = Histogram(
+    "better_auth_socket_revocation_seconds",
+    "From hearing of a revocation to closing a WebSocket.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 duration = Histogram("better_auth_duration_seconds", "Time to answer, by operation.", ["operation"])
 
@@ -91,7 +110,7 @@ def count_event(*, event: Event, **kwargs: Any) -> None:
         failures.labels(method, event.details.get("reason", UNKNOWN)).inc()
 
 
-OBSERVED: dict[str, Counter | Histogram] = {
+OBSERVED: dict[str, Counter | Gauge | Histogram] = {
     "duration": duration,
     "token_validation": validations,
     "introspection": introspections,
@@ -104,6 +123,11 @@ OBSERVED: dict[str, Counter | Histogram] = {
     "shadow_comparison": shadow_comparisons,
     "trust_verdict": trust_verdicts,
     "dual_comparison": dual_comparisons,
+    "sockets": sockets,
+    "socket_handshake": socket_handshakes,
+    "socket_close": socket_closes,
+    "socket_fault": socket_faults,
+    "socket_revocation": socket_revocations,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from better_auth.conf import auth_settings
 from better_auth.storage.records import SessionRecord, UserRecord
 
 Found = tuple[SessionRecord, UserRecord]
+# Told what has changed: names (tokens' digests, ``name_of_user``), or None for anything. In any thread.
+Listener = Callable[[Iterable[str] | None], None]
 # So many of the latest things that were forgotten are known one by one; a reader from before them is refused.
 REMEMBERED = 10_000
 
@@ -43,6 +45,7 @@ class LocalSessions:
         self._forgotten: dict[str, int] = {}
         self._turn = 0
         self._known_since = 0
+        self.listeners: list[Listener] = []
 
     def get(self, token_hash: str) -> Entry | None:
         entry = self._entries.get(token_hash)
@@ -96,6 +99,12 @@ class LocalSessions:
             self._entries.clear()
             self._of_user.clear()
             self._forgotten.clear()
+        self.tell(None)
+
+    def tell(self, names: list[str] | None) -> None:
+        """What has been forgotten has changed for everybody to see."""
+        for listener in self.listeners:
+            listener(names)
 
     def join(self, token_hash: str) -> tuple[Future[Found | None], bool]:
         """The look-up of this session that is under way, and whether it is the caller's to make."""
@@ -112,8 +121,9 @@ class LocalSessions:
                 del self._flights[token_hash]
 
     def abandon(self) -> None:
-        """In a forked child: whoever held the lock, or was looking something up, is not here."""
+        """In a forked child: whoever held the lock, looked something up or listened is not here."""
         self._lock = threading.Lock()
+        self.listeners.clear()
         self.clear()
 
     def _drop(self, token_hash: str) -> None:

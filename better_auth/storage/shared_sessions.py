@@ -23,8 +23,6 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
-from django.conf import settings
-from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
@@ -35,6 +33,9 @@ from better_auth.crypto.identifiers import derive_key
 from better_auth.models import Session
 from better_auth.storage.local_sessions import Found
 from better_auth.storage.records import SessionRecord, UserRecord
+from better_auth.storage.shared_redis import channel as channel
+from better_auth.storage.shared_redis import client as client
+from better_auth.storage.shared_redis import prefix
 
 logger = logging.getLogger("better_auth.sessions")
 
@@ -51,31 +52,6 @@ MOMENTS = {
     kind: tuple(field.name for field in fields(kind) if "datetime" in str(field.type))
     for kind in (SessionRecord, UserRecord)
 }
-
-
-@lru_cache(maxsize=1)
-def client() -> Redis | None:
-    """The default cache's Redis, if it is one."""
-    backend = settings.CACHES["default"]["BACKEND"]
-    if backend.startswith("django_redis."):
-        from django_redis import get_redis_connection
-
-        connection: Redis = get_redis_connection("default")
-        return connection
-    if backend == "django.core.cache.backends.redis.RedisCache":
-        cache: Any = caches["default"]
-        shared: Redis = cache._cache.get_client(write=True)  # of several servers the one that all share
-        return shared
-    return None
-
-
-def prefix() -> str:
-    return (settings.CACHES["default"].get("KEY_PREFIX") or "better-auth") + ":verified"
-
-
-def channel(redis: Redis) -> str:
-    """Channels are of the whole server, keys of one of its databases."""
-    return f"{prefix()}:{redis.connection_pool.connection_kwargs.get('db') or 0}:revocations"
 
 
 def read(redis: Redis, epoch: str, token_hash: str) -> tuple[Found | None, bool]:

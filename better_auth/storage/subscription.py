@@ -16,7 +16,7 @@ import orjson
 from redis import Redis
 
 from better_auth.storage import shared_sessions
-from better_auth.storage.local_sessions import local
+from better_auth.storage.local_sessions import local, name_of_user
 
 logger = logging.getLogger("better_auth.sessions")
 
@@ -141,6 +141,7 @@ class Subscription:
             local.clear()
         elif told.get("by") != shared_sessions.own_name():
             local.forget(token_hashes=told["sessions"], user_keys=told["users"])
+            local.tell([*told["sessions"], *map(name_of_user, told["users"])])
 
 
 subscription = Subscription()

@@ -27,7 +27,7 @@ from better_auth.conf import auth_settings
 from better_auth.events import observe
 from better_auth.models import Session, UserProfile
 from better_auth.storage import shared_sessions
-from better_auth.storage.local_sessions import Entry, Found, local
+from better_auth.storage.local_sessions import Entry, Found, local, name_of_user
 from better_auth.storage.records import SessionRecord, UserRecord
 from better_auth.storage.session_lookup import find_session
 from better_auth.storage.subscription import subscription
@@ -209,6 +209,7 @@ def _announce(token_hashes: list[str], *, user_key: Any = None) -> None:
     user_keys = [] if user_key is None else [str(user_key)]
     # Again, now that the change is visible: somebody may have read the former state since.
     local.forget(token_hashes=token_hashes, user_keys=user_keys)
+    local.tell([*token_hashes, *map(name_of_user, user_keys)])
     redis = shared_sessions.client()
     if redis is None or subscription.is_lost():
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from better_auth import accounts, passwords, verifications
+from better_auth import accounts, passwords, sessions, verifications
 from better_auth.events import Actor, PasswordChanged, publish
 from better_auth.features.admin.administrator import get_target
 from better_auth.storage.records import UserRecord
@@ -22,4 +22,5 @@ def set_user_password(target: UserRecord, *, new_password: str, actor: Actor) ->
         accounts.ensure_credential(target)
         passwords.set_password(target, encoded)
         verifications.revoke_proofs(subject=target.id)
+        sessions.announce(target)
         publish(PasswordChanged(client=actor.client, actor_id=actor.id, subject_id=target.id))

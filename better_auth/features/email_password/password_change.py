@@ -28,6 +28,7 @@ def change_password(
             raise BadRequest(ErrorCode.INVALID_PASSWORD)  # another request has changed it meanwhile
         verifications.revoke_proofs(subject=user.id)
         publish(PasswordChanged(client=client, subject_id=user.id))
+        sessions.announce(user)
         if not revoke_sessions:
             return None
         count = sessions.revoke_all(user)

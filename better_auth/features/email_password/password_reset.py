@@ -81,6 +81,7 @@ def reset_password(*, token: str | None, new_password: str, client: Client) -> N
             raise BadRequest(ErrorCode.USER_NOT_FOUND)
         if auth_settings.email_password.revoke_sessions_on_reset:
             sessions.revoke_all(user)
+        sessions.announce(user)
         publish(PasswordReset(client=client, subject_id=user.id))
 
 

@@ -17,7 +17,7 @@ from better_auth.crypto.identifiers import token_digest
 from better_auth.events import AuthMethod, Client
 from better_auth.models import Session
 from better_auth.sessions import IssuedSession
-from better_auth.storage import shared_sessions, verified_sessions
+from better_auth.storage import shared_redis, shared_sessions, verified_sessions
 from better_auth.storage import subscription as subscription_module
 from better_auth.storage.local_sessions import local
 from better_auth.storage.records import UserRecord
@@ -286,7 +286,7 @@ def test_of_several_servers_the_one_that_is_written_to_is_used(
     """Django's own cache reads from the others, where nothing can be announced."""
     cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ["redis://a", "redis://b"]}
     monkeypatch.setitem(settings.CACHES, "default", cache)
-    monkeypatch.setattr(shared_sessions, "caches", CacheHandler({"default": cache}))
+    monkeypatch.setattr(shared_redis, "caches", CacheHandler({"default": cache}))
     for _ in range(20):
         chosen: Any = shared_sessions.client.__wrapped__()
         assert chosen.connection_pool.connection_kwargs["host"] == "a"
