@@ -63,7 +63,7 @@ class Arrival:
 
     id: str
     email: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     columns: dict[str, Any]
     accounts: Sequence[ArrivingAccount] = ()
     sessions: Sequence[ArrivingSession] = ()

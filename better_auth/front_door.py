@@ -65,12 +65,12 @@ class Knock:
     query: str
     host: str
     is_https: bool
-    cookie: str
+    cookie: str = field(repr=False)
     authorization: str
     remote_addr: str
     forwarded_for: str | None
     origin: str = ""
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     is_counted: bool = False
     wants_to_wait: bool = False
 
@@ -80,7 +80,7 @@ class Caller:
     """``token`` and ``scheme`` are empty for nobody; ``renews``: using the session may prolong it;
     ``is_forged``: a bearer token had a wrong signature."""
 
-    token: str = ""
+    token: str = field(default="", repr=False)
     scheme: str = ""
     renews: bool = True
     is_forged: bool = False

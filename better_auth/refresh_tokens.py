@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -50,7 +50,7 @@ class Rotated:
     """``token``: the one to use from now on."""
 
     grant: RefreshGrant
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class IssuedSession:
 
     session: SessionRecord
     user: UserRecord
-    token: str
+    token: str = field(repr=False)
     remember: bool | None = None
     keepsakes: tuple[Keepsake, ...] = ()
 

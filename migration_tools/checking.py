@@ -46,7 +46,7 @@ class Checked:
     raw_email: str
     email: str
     folded: str
-    password: str | None
+    password: str | None = field(repr=False)
     columns: dict[str, Any]
     accounts: tuple[LegacyAccount, ...]
     user: LegacyUser

@@ -36,7 +36,7 @@ class Person:
     id: str
     email: str
     email_verified: bool
-    password: str | None
+    password: str | None = field(repr=False)
     columns: dict[str, Any]
     identities: frozenset[tuple[str, str]]
     has_credential: bool

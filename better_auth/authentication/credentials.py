@@ -22,9 +22,9 @@ class Credentials:
     where the settings have them; ``is_counted``: the use of an API key was counted with this request
     before."""
 
-    cookies: Mapping[str, str] = field(default_factory=dict)
-    bearer: str | None = None
-    api_key: str | None = None
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    bearer: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
     client: Client = field(default_factory=Client)
     renew: bool = True
     read_only: bool = False
@@ -32,15 +32,17 @@ class Credentials:
     for_session: bool = False
     any_audience: bool = False
     any_kind: bool = False
-    header_token: str | None = None
+    header_token: str | None = field(default=None, repr=False)
     takes_legacy: bool = True
     is_counted: bool = False
 
 
 class InvalidCredentials(Unauthorized):
-    """These credentials are of my kind, and they are bad. ``retry_after``: seconds until they may be good."""
+    """These credentials are of my kind, and they are bad. ``retry_after``: seconds until they may be good;
+    ``is_final``: the refusal has changed something, and who asks again might be told another one."""
 
     retry_after: float | None = None
+    is_final: bool = False
 
     def __init__(self, code: Enum = ErrorCode.UNAUTHORIZED, message: str | None = None) -> None:
         super().__init__(code, message)

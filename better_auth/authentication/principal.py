@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ class Principal:
     user: UserRecord
     session: SessionRecord | None
     method: AuthMethod
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     renewed: bool = False
     claims: Mapping[str, Any] | None = None
     legacy: Proof | None = None

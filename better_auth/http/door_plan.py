@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -75,7 +75,7 @@ class Plan:
     session_cookie: str
     session_data: str
     dont_remember: str
-    secret: str
+    secret: str = field(repr=False)
     takes_bearer: bool
     takes_legacy: bool
     prefers_legacy: bool

@@ -38,9 +38,9 @@ class Reply:
     session: IssuedSession | None = None
     clears_session: bool = False
     keepsakes: tuple[Keepsake, ...] = ()
-    cookies: dict[str, Cookie] = field(default_factory=dict)
+    cookies: dict[str, Cookie] = field(default_factory=dict, repr=False)
     request_path: str = ""
-    request_cookies: Mapping[str, str] = field(default_factory=dict)
+    request_cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
     request_bearer: str | None = field(default=None, repr=False)
     read_at_ms: int | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from better_auth import access_tokens
@@ -29,7 +29,7 @@ class Shown:
     ``known``: of a JWT that came before."""
 
     scheme: str
-    token: str
+    token: str = field(repr=False)
     place: Place
     known: Signed | None = None
 

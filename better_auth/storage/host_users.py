@@ -12,7 +12,7 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -171,7 +171,7 @@ class Newcomer:
     """``seed`` makes a user name where neither the one wanted nor the address is free; ``values``: others."""
 
     email: str | None
-    encoded_password: str
+    encoded_password: str = field(repr=False)
     seed: str
     values: Mapping[str, Any]
 
