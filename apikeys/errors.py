@@ -55,6 +55,7 @@ class KeyRefused(InvalidCredentials):
     def __init__(self, code: ErrorCode, *, status: int = 401, try_again_in: int | None = None) -> None:
         super().__init__(code)
         self.status = status
+        self.is_final = code is not ErrorCode.INVALID_API_KEY
         self.try_again_in = try_again_in
         self.retry_after = None if try_again_in is None else try_again_in / 1000
 

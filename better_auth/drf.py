@@ -14,14 +14,13 @@ from better_auth import clock, users
 from better_auth.authentication.credentials import (
     BearerEnded,
     InvalidCredentials,
-    LegacyRefused,
     SessionEnded,
 )
 from better_auth.authentication.pipeline import authenticate
 from better_auth.authentication.principal import Principal
-from better_auth.errors import AuthError
+from better_auth.errors import AuthError, ErrorCode
 from better_auth.events import AuthMethod
-from better_auth.http import handover, origin
+from better_auth.http import handover, known_keys, origin
 from better_auth.http.credentials import from_request
 
 if TYPE_CHECKING:
@@ -51,19 +50,14 @@ class BetterAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
         http_request: HttpRequest = request._request
+        shown = from_request(http_request, renew=handover.is_heard(http_request))
         try:
-            principal = handover.known_key(http_request) or authenticate(
-                from_request(http_request, renew=handover.is_heard(http_request))
-            )
+            principal = known_keys.find(http_request, shown) or authenticate(shown)
         except InvalidCredentials as refusal:
             if isinstance(refusal, SessionEnded) and not isinstance(refusal, BearerEnded):
                 return None
-            if isinstance(refusal, LegacyRefused):
+            if refusal.code is not ErrorCode.UNAUTHORIZED:
                 raise _told(refusal) from None
-            if refusal.status == Throttled.status_code:
-                raise Throttled(
-                    refusal.retry_after, str(refusal), refusal.code and refusal.code.name
-                ) from None
             raise AuthenticationFailed("Invalid credentials.", code="UNAUTHORIZED") from None
         row = users.find_row(principal.user) if principal else None
         if principal is None or row is None:
@@ -83,15 +77,16 @@ class BetterAuthentication(BaseAuthentication):
             raise PermissionDenied(str(refusal), code=refusal.code.name if refusal.code else None) from None
 
 
-def _told(refusal: LegacyRefused) -> APIException:
+def _told(refusal: InvalidCredentials) -> APIException:
     """With the code in the answer, for the client to act by."""
-    kind = (
-        AuthenticationFailed
-        if refusal.status == AuthenticationFailed.status_code
-        else FormerSystemUnavailable
-    )
+    fault: APIException = AuthenticationFailed()
+    if refusal.status == Throttled.status_code:
+        fault = Throttled(refusal.retry_after)
+    elif refusal.status == FormerSystemUnavailable.status_code:
+        fault = FormerSystemUnavailable()
     code = refusal.code.name if refusal.code else None
-    return kind({"detail": refusal.message, "code": code}, code=code)
+    fault.detail = APIException({"detail": refusal.message, "code": code}, code=code).detail
+    return fault
 
 
 class IsSignedIn(BasePermission):

@@ -17,8 +17,9 @@ from better_auth.authentication.credentials import InvalidCredentials
 from better_auth.authentication.pipeline import authenticate_leniently
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
+from better_auth.http import known_keys
 from better_auth.http.credentials import from_request
-from better_auth.http.handover import hand_over, keep_key, listen
+from better_auth.http.handover import hand_over, listen
 
 GetResponse = Callable[[HttpRequest], Any]
 UNKNOWN = object()
@@ -86,11 +87,12 @@ class Caller:
     def principal(self) -> Principal | None:
         """None for nobody; bad credentials are nobody's."""
         if self.known is UNKNOWN:
+            shown = from_request(self.request)
             try:
-                self.known = authenticate_leniently(from_request(self.request))
+                self.known = authenticate_leniently(shown)
             except InvalidCredentials as refusal:
                 self.known, self.refused = None, refusal
-            keep_key(self.request, self.known)
+            known_keys.keep(self.request, shown, self.known or self.refused)
         found: Principal | None = self.known
         return found
 

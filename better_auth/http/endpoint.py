@@ -39,7 +39,7 @@ from better_auth.errors import (
     Unauthorized,
 )
 from better_auth.events import AuthMethod, Client, ImpersonationRefused, observe, publish
-from better_auth.http import anonymous_session, bodies, cookies, origin
+from better_auth.http import anonymous_session, bodies, cookies, known_keys, origin
 from better_auth.http.credentials import from_request
 from better_auth.http.fields import UNDEFINED, Body
 from better_auth.http.reply import Reply, error_reply
@@ -117,7 +117,7 @@ class Call:
     def principal(self) -> Principal | None:
         """Who calls, if anybody; the cookie of a dead session is noted, so that the reply expires it."""
         try:
-            return authenticate_leniently(self.credentials)
+            return authenticate_leniently(known_keys.as_counted(self.request, self.credentials))
         except SessionEnded:
             self.session_ended = True
             return None
@@ -128,7 +128,8 @@ class Call:
         shown = from_request(self.request).api_key
         if self.credentials.api_key or not shown:
             return self.principal
-        return authenticate(Credentials(api_key=shown, client=self.client))
+        credentials = Credentials(api_key=shown, client=self.client)
+        return authenticate(known_keys.as_counted(self.request, credentials))
 
     def ensure_principal(self) -> Principal:
         """Raises ``Unauthorized``."""

@@ -13,13 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from better_auth.authentication.principal import Principal
-from better_auth.events import AuthMethod
 from better_auth.http.endpoint import deliver_session
 from better_auth.http.reply import Reply, add_cookies
 from better_auth.sessions import IssuedSession
 
 LISTENER = "_better_auth_listener"
-KEY = "_better_auth_key"
 
 
 def listen(request: HttpRequest, listener: Callable[[Principal], None]) -> None:
@@ -36,18 +34,6 @@ def tell(request: HttpRequest, principal: Principal) -> None:
     """The other doors' side: say who calls, if anybody listens."""
     if is_heard(request):
         getattr(request, LISTENER)(principal)
-
-
-def keep_key(request: HttpRequest, principal: Principal | None) -> None:
-    """The middleware's side: a use of an API key was counted, and need not be counted again."""
-    if principal is not None and principal.method is AuthMethod.API_KEY:
-        setattr(request, KEY, principal)
-
-
-def known_key(request: HttpRequest) -> Principal | None:
-    """The other doors' side: whose API key the middleware has found with this request, if it has."""
-    found: Principal | None = getattr(request, KEY, None)
-    return found
 
 
 def hand_over(principal: Principal, response: HttpResponseBase, *, cookies: Mapping[str, str]) -> None:

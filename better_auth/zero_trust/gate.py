@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, resolve
@@ -17,7 +17,7 @@ from better_auth.bounded import Bounded
 from better_auth.conf import auth_settings
 from better_auth.errors import AuthError, ErrorCode, Forbidden, Unauthorized
 from better_auth.events import Client, TrustRefused, observe, publish
-from better_auth.http import handover
+from better_auth.http import handover, known_keys
 from better_auth.http.credentials import from_request
 from better_auth.zero_trust import policies
 from better_auth.zero_trust.policies import Decision, Policy, Rules
@@ -64,18 +64,18 @@ def ensure_trusted(request: HttpRequest, policy: Policy, match: ResolverMatch | 
     """Raises ``UNAUTHORIZED`` (401), ``STEP_UP_REQUIRED`` or ``ACCESS_DENIED`` (403), and nothing where
     ``ZERO_TRUST.MODE`` is ``report``; who was refused and why stands in the audit log."""
     credentials = from_request(request, renew=handover.is_heard(request), from_store=policy.recheck)
-    known = handover.known_key(request)
-    if known is not None and policy.recheck:  # it may have been remembered
-        known, credentials = None, replace(credentials, is_counted=True)
     principal: Principal | None = None
     refused: InvalidCredentials | None = None
     try:
-        principal = known or authenticate_leniently(credentials)
+        if policy.recheck:  # what is known may have been remembered
+            principal = authenticate_leniently(known_keys.as_counted(request, credentials))
+        else:
+            principal = known_keys.find(request, credentials) or authenticate_leniently(credentials)
     except InvalidCredentials as refusal:
         refused = refusal if refusal.code is not ErrorCode.UNAUTHORIZED else None
+    known_keys.keep(request, credentials, principal or refused)  # the view must not count it again
     if principal is not None:
         handover.tell(request, principal)
-        handover.keep_key(request, principal)  # its use was counted, and the view must not count it again
     verdict = verify_trust(principal, _facts(principal, credentials.client), policy)
     observe("trust_verdict", verdict.decision, verdict.reason)
     if verdict.decision is Decision.ALLOW:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.host.trust import TRUST
 from tests.host.urls import urlpatterns as of_host
 
 MakeKey = Callable[..., dict[str, Any]]
+LOOK_FIRST = "tests.apikeys.test_doors.look_first"
 LEVELS = "better_auth.storage.verified_sessions"
 
 
@@ -58,6 +60,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.apikeys.test_doors"
 
 def program(key: str) -> ApiClient:
     return ApiClient(headers={"x-api-key": key})
+
+
+def look_first(get_response: Any) -> Any:
+    """Middleware of the host's that asks who calls, whoever it is."""
+
+    def asked(request: Any) -> Any:
+        _ = bool(request.principal)
+        return get_response(request)
+
+    return asked
 
 
 def ask_first(get_response: Any) -> Any:
@@ -109,7 +121,9 @@ class TestRestFramework:
         assert program(make_key(permissions=all_of_them)["key"]).get("/files-for-all").status_code == 200
 
     def test_bad_keys_are_401_and_spent_ones_429(self, make_key: MakeKey) -> None:
-        assert program("x" * 64).get("/files").status_code == 401
+        answer = program("x" * 64).get("/files")
+        assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_API_KEY")
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
         made = make_key(
             permissions={"files": ["read"]}, rateLimitEnabled=True, rateLimitMax=1, rateLimitTimeWindow=60_000
         )
@@ -124,6 +138,55 @@ class TestRestFramework:
         made = make_key(remaining=5)
         assert program(made["key"]).get("/two-doors").status_code == 200
         assert ApiKey.objects.get().remaining == 4
+
+    @pytest.mark.parametrize("path", ["/two-doors", "/api/auth/get-session"])
+    def test_a_middleware_that_asks_first_is_no_further_use(
+        self, make_key: MakeKey, settings: Any, path: str
+    ) -> None:
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOOK_FIRST]
+        made = make_key(remaining=5)
+        assert program(made["key"]).get(path).status_code == 200
+        assert ApiKey.objects.get().remaining == 4
+
+    @pytest.mark.parametrize("path", ["/files", "/api/auth/get-session"])
+    @pytest.mark.parametrize(
+        ("now", "status", "code"),
+        [
+            ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, 401, "KEY_EXPIRED"),
+            ({"remaining": 0}, 429, "USAGE_EXCEEDED"),
+            ({"enabled": False}, 401, "KEY_DISABLED"),
+        ],
+    )
+    @pytest.mark.parametrize("is_asked_first", [False, True])
+    def test_a_refusal_says_why(
+        self,
+        make_key: MakeKey,
+        settings: Any,
+        path: str,
+        now: dict[str, Any],
+        status: int,
+        code: str,
+        is_asked_first: bool,
+    ) -> None:
+        """Though the key has gone with the first refusal."""
+        if is_asked_first:
+            settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOOK_FIRST]
+        made = make_key()
+        ApiKey.objects.update(**now)
+        answer = program(made["key"]).get(path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+    def test_a_key_counts_for_nothing_where_a_session_is_shown(
+        self, make_key: MakeKey, settings: Any, configure: Any, browser: ApiClient
+    ) -> None:
+        """Endpoints that take no keys do not refuse one that the middleware has refused."""
+        configure(API_KEYS={"ENABLE_SESSION": False})
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOOK_FIRST]
+        made = make_key()
+        ApiKey.objects.update(enabled=False)
+        browser.sign_in()
+        answer = browser.get("/api/auth/get-session", headers={"x-api-key": made["key"]})
+        assert answer.json()["user"]["email"] == "ann@example.com"
 
     def test_zero_trust_is_no_further_use(self, make_key: MakeKey, settings: Any) -> None:
         settings.MIDDLEWARE = [*settings.MIDDLEWARE, TRUST]
