@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -45,7 +45,8 @@ class StateFilter(ChoiceFilter):
         if self.value() == "expired":
             return queryset.filter(expires_at__lte=clock.now())
         if self.value() in ("enabled", "disabled"):
-            return queryset.filter(enabled=self.value() == "enabled").exclude(expires_at__lte=clock.now())
+            is_enabled, is_over = Q(enabled=True, blocked=False), Q(expires_at__lte=clock.now())
+            return queryset.exclude(is_over).filter(is_enabled if self.value() == "enabled" else ~is_enabled)
         return queryset
 
 
@@ -59,7 +60,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_per_page = 50
     actions = ("disable", "enable", "rotate")
     fieldsets = (
-        (None, {"fields": ("id", "shown", "name", "owner", "config_id", "is_good", "granted", "chart")}),
+        (None, {"fields": ("id", "shown", "name", "owner", "config_id")}),
+        ("State", {"fields": ("is_good", "disabled_by", "granted", "chart")}),
         ("Limits", {"fields": ("limits", "remaining", "request_count", "refill", "last_refill_at")}),
         ("Times", {"fields": ("created_at", "last_used", "expires_at", "previous_until")}),
     )
@@ -106,7 +108,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     @admin.display(description="good", boolean=True)
     def is_good(self, row: ApiKey) -> bool:
-        return row.enabled and (row.expires_at is None or row.expires_at > clock.now())
+        return row.enabled and not row.blocked and (row.expires_at is None or row.expires_at > clock.now())
+
+    @admin.display(description="disabled by")
+    def disabled_by(self, row: ApiKey) -> str:
+        who = [*(["an operator"] if row.blocked else []), *([] if row.enabled else ["its owner"])]
+        return " and ".join(who) or "-"
 
     @admin.display
     def limits(self, row: ApiKey) -> str:
@@ -165,11 +172,19 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Disable the selected keys", permissions=["manage"])
     def disable(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        self._enable(request, queryset.filter(enabled=True), enabled=False)
+        """Until an operator enables them again: their owners cannot."""
+        changed = self._block(request, queryset.filter(blocked=False), blocked=True)
+        self._tell(request, "Disabled", changed)
 
     @admin.action(description="Enable the selected keys", permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        self._enable(request, queryset.filter(enabled=False), enabled=True)
+        """What operators have disabled; what its owner has disabled stays so."""
+        theirs = queryset.filter(enabled=False).count()
+        changed = self._block(request, queryset.filter(blocked=True), blocked=False)
+        self._tell(request, "Enabled", changed)
+        if theirs:
+            text = f"Still disabled by their owners: {wording.counted(theirs, 'key')}."
+            self.message_user(request, text, messages.WARNING)
 
     @admin.action(description="Rotate the selected key", permissions=["manage"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
@@ -191,17 +206,20 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "apikeys/admin/rotated.html", context)  # the site's are never kept
 
-    def _enable(self, request: HttpRequest, rows: QuerySet[ApiKey], *, enabled: bool) -> None:
+    def _block(self, request: HttpRequest, rows: QuerySet[ApiKey], *, blocked: bool) -> int:
         changed = 0
         for row in rows:
             try:
                 keys.update(
-                    key_record(row), configuration(row.config_id), {"enabled": enabled}, by=_by(request)
+                    key_record(row), configuration(row.config_id), {"blocked": blocked}, by=_by(request)
                 )
             except AuthError:  # deleted meanwhile
                 continue
             changed += 1
-        text = f"{'Enabled' if enabled else 'Disabled'} {wording.counted(changed, 'key')}."
+        return changed
+
+    def _tell(self, request: HttpRequest, done: str, changed: int) -> None:
+        text = f"{done} {wording.counted(changed, 'key')}."
         self.message_user(request, text, messages.SUCCESS if changed else messages.WARNING)
 
 

@@ -20,7 +20,7 @@ DAY_SECONDS = 86400
 LARGEST = 2**53 - 1
 COUNTS = ("remaining", "refill_amount", "refill_interval", "rate_limit_max", "rate_limit_time_window")
 # Set as they are, by the server alone.
-PLAIN = (*COUNTS, "rate_limit_enabled", "permissions", "enabled")
+PLAIN = (*COUNTS, "rate_limit_enabled", "permissions", "enabled", "blocked")
 
 
 def for_new_key(wanted: Mapping[str, Any], rules: ApiKeySettings, now: datetime) -> dict[str, Any]:

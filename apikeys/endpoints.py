@@ -30,6 +30,8 @@ from better_auth.storage.records import UserRecord
 # Members that owners may set, and what they are called within.
 OWNERS = {"name": "name", "prefix": "prefix", "expiresIn": "expires_in", "metadata": "metadata"}
 DAYS = 30
+# Keys in one answer: as many as the protocol reads if nobody says, and the most that anybody may ask for.
+SHOWN, MOST_SHOWN = 100, 1000
 
 
 @endpoint("POST", "/api-key/create", body=CreateBody, aliases=("/api-key",), changes_credentials=True)
@@ -75,23 +77,24 @@ def delete_api_key(call: Call) -> Reply:
 
 @endpoint("GET", "/api-key/list", access=Access.SIGNED_IN, query=ListQuery)
 def list_api_keys(call: Call) -> Reply:
-    """Of one organization, or the caller's own; of all configurations, unless one is named."""
+    """Of one organization, or the caller's own; of all configurations, unless one is named. ``total`` counts
+    those, too, that this answer has no room for."""
     keys.purge()
     query, organization_id = call.query, call.query.get("organizationId")
     if organization_id:
         ownership.ensure_authority(call.user, organization_id, "read")
     kind = "organization" if organization_id else "user"
     chosen = [configuration(query["configId"])] if query.get("configId") else configurations().values()
-    ids = [one.config_id for one in chosen if one.rules.references == kind]
-    rows = keys.owned(organization_id or call.user.id, ids)
+    fitting = [one for one in chosen if one.rules.references == kind]
+    rows = keys.owned(organization_id or call.user.id, fitting)
     total = rows.count()
     if query.get("sortBy") in wire.SORTABLE:
         direction = "-" if query.get("sortDirection") == "desc" else ""
         rows = rows.order_by(direction + wire.SORTABLE[query["sortBy"]], "id")
     first = query.get("offset", 0)
-    last = first + query["limit"] if "limit" in query else None
-    paging = {name: query[name] for name in ("limit", "offset") if name in query}
-    shown = [wire.key_object(key_record(row)) for row in rows[first:last]]
+    paging = {"limit": min(query["limit"], MOST_SHOWN)} if "limit" in query else {}
+    shown = [wire.key_object(key_record(row)) for row in rows[first : first + paging.get("limit", SHOWN)]]
+    paging |= {"offset": first} if "offset" in query else {}
     return Reply({"apiKeys": shown, "total": total, **paging})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apikeys import columns, lookup, usage
-from apikeys.configuration import Configuration
+from apikeys.configuration import DEFAULT, Configuration, configurations
 from apikeys.errors import ErrorCode
 from apikeys.events import ApiKeyCreated, ApiKeyDeleted, ApiKeyRotated, ApiKeyUpdated
 from apikeys.key_format import generate
@@ -134,10 +134,14 @@ def get(key_id: str) -> KeyRecord:
     return found
 
 
-def owned(reference_id: str, config_ids: Iterable[str]) -> QuerySet[ApiKey]:
-    """The keys of an owner in these configurations, oldest first."""
-    rows = ApiKey.objects.filter(reference_id=reference_id, config_id__in=list(config_ids))
-    return rows.order_by("created_at", "id")
+def owned(reference_id: str, chosen: Collection[Configuration]) -> QuerySet[ApiKey]:
+    """The keys of an owner in these configurations, oldest first. Those whose configuration is gone are the
+    default one's."""
+    rows = ApiKey.objects.filter(reference_id=reference_id).order_by("created_at", "id")
+    ids = {one.config_id for one in chosen}
+    if DEFAULT in ids:
+        return rows.exclude(config_id__in=configurations().keys() - ids)
+    return rows.filter(config_id__in=ids)
 
 
 def delete_expired() -> int:

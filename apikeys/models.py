@@ -16,7 +16,8 @@ class ApiKey(models.Model):
     """The key itself is nowhere: ``key_hash`` is what stands for it (``api_key_digest``).
 
     ``reference_id`` is the id on the wire of the user or organization that owns it. After a rotation the key
-    before it stays good until ``previous_until``. Windows and intervals are milliseconds.
+    before it stays good until ``previous_until``. Windows and intervals are milliseconds. ``enabled`` is the
+    owner's word, ``blocked`` an operator's: a key is good where both let it.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
@@ -29,6 +30,7 @@ class ApiKey(models.Model):
     previous_hash = models.CharField(max_length=64, null=True, blank=True)
     previous_until = models.DateTimeField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
+    blocked = models.BooleanField(default=False, db_default=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     remaining = models.BigIntegerField(null=True, blank=True)
     refill_amount = models.BigIntegerField(null=True, blank=True)

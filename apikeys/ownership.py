@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from django.apps import apps
 
-from apikeys.configuration import Configuration
+from apikeys.configuration import Configuration, configuration
 from apikeys.errors import ErrorCode
 from apikeys.records import KeyRecord
 from better_auth.errors import BadRequest, Forbidden, NotFound, ServerError
@@ -33,8 +33,9 @@ def owner_of_new(chosen: Configuration, user: UserRecord, organization_id: objec
 
 
 def ensure_own(key: KeyRecord | None, chosen: Configuration, user: UserRecord, action: Action) -> KeyRecord:
-    """The key, if it is this user's to act on. Raises ``KEY_NOT_FOUND`` for those of others, as for none."""
-    if key is None or key.config_id != chosen.config_id:
+    """The key, if it is this user's to act on; one whose configuration is gone is the default one's, as it is
+    at the doors. Raises ``KEY_NOT_FOUND`` for those of others, as for none."""
+    if key is None or configuration(key.config_id).config_id != chosen.config_id:
         raise NotFound(ErrorCode.KEY_NOT_FOUND)
     if chosen.rules.references == "organization":
         ensure_authority(user, key.reference_id, action)

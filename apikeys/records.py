@@ -24,6 +24,7 @@ class KeyRecord:
     previous_hash: str | None
     previous_until: datetime | None
     enabled: bool
+    blocked: bool
     expires_at: datetime | None
     remaining: int | None
     refill_amount: int | None
@@ -45,6 +46,10 @@ class KeyRecord:
             return True
         is_previous = self.previous_hash == key_hash
         return is_previous and self.previous_until is not None and self.previous_until > at
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.enabled and not self.blocked
 
     def is_expired(self, at: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= at

@@ -48,13 +48,16 @@ def create_api_key(
 
 def update_api_key(key_id: str, **members: Any) -> dict[str, Any]:
     """Change a key; ``None`` for ``permissions``, ``remaining`` or ``expiresIn`` takes them away.
+    ``blocked=True`` disables it whatever its owner says, until ``blocked=False``.
 
     Raises ``BadRequest``, or ``NotFound`` where there is no such key."""
     key = keys.get(key_id)
     nulls = {name: members.pop(name) for name in ("remaining",) if name in members and members[name] is None}
+    blocked = {"blocked": bool(members.pop("blocked"))} if "blocked" in members else {}
     wanted = _wanted(UpdateBody, {"keyId": key_id, **members})
     wanted |= {WITHIN[name]: None for name in nulls}
     wanted |= {"enabled": members["enabled"]} if "enabled" in members else {}
+    wanted |= blocked
     return wire.key_object(keys.update(key, configuration(key.config_id), wanted, by=By()))
 
 

@@ -71,7 +71,7 @@ def use(
 
 
 def _ensure_good(key: KeyRecord, now: datetime, wanted: Permissions | None, *, read_only: bool) -> None:
-    if not key.enabled:
+    if not key.is_enabled:
         raise KeyRefused(ErrorCode.KEY_DISABLED)
     if key.is_expired(now):
         if not read_only:

@@ -26,7 +26,8 @@ SORTABLE = {
 
 
 def key_object(key: KeyRecord) -> dict[str, Any]:
-    """All members are always there; never the key itself."""
+    """All members are always there; never the key itself. One that an operator has blocked is not enabled,
+    whatever its owner says."""
     return {
         "id": key.id,
         "configId": key.config_id,
@@ -37,7 +38,7 @@ def key_object(key: KeyRecord) -> dict[str, Any]:
         "refillInterval": key.refill_interval,
         "refillAmount": key.refill_amount,
         "lastRefillAt": iso(key.last_refill_at),
-        "enabled": key.enabled,
+        "enabled": key.is_enabled,
         "rateLimitEnabled": key.rate_limit_enabled,
         "rateLimitTimeWindow": key.rate_limit_time_window,
         "rateLimitMax": key.rate_limit_max,

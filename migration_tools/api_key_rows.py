@@ -29,6 +29,7 @@ COMPARED = (
     "config_id",
     "name",
     "enabled",
+    "blocked",
     "expires_at",
     "permissions",
     "metadata",

@@ -11,7 +11,7 @@ from django.test import Client
 
 from apikeys import verification
 from apikeys.models import ApiKey
-from apikeys.server_calls import verify_api_key
+from apikeys.server_calls import update_api_key, verify_api_key
 from better_auth import users
 from better_auth.models import AuditEntry
 from better_auth.storage.records import UserRecord
@@ -33,8 +33,9 @@ def operator(make_user: Callable[..., UserRecord]) -> Client:
     return client_of(make_user("op@example.com"), is_staff=True, is_superuser=True)
 
 
-def act(client: Client, action: str, *rows: dict[str, Any]) -> Any:
-    return client.post(LIST, {"action": action, "_selected_action": [row["id"] for row in rows]})
+def act(client: Client, action: str, *rows: dict[str, Any], follow: bool = False) -> Any:
+    told = {"action": action, "_selected_action": [row["id"] for row in rows]}
+    return client.post(LIST, told, follow=follow)
 
 
 def found_by(client: Client, text: str) -> int:
@@ -79,6 +80,21 @@ def test_keys_are_disabled_and_enabled(operator: Client, make_key: MakeKey) -> N
     assert verify_api_key(made["key"])["valid"]
     entries = AuditEntry.objects.filter(event_type="api_key_updated")
     assert {users.find_by_id(entry.actor_id).email for entry in entries} == {"op@example.com"}
+
+
+def test_what_an_operator_disables_only_an_operator_enables(operator: Client, make_key: MakeKey) -> None:
+    made = make_key()
+    act(operator, "disable", made)
+    update_api_key(made["id"], enabled=True)
+    assert verify_api_key(made["key"])["error"]["code"] == "KEY_DISABLED"
+    assert "an operator" in operator.get(f"{LIST}{made['id']}/change/").content.decode()
+    assert made["start"] in operator.get(f"{LIST}?state=disabled").content.decode()
+    update_api_key(made["id"], enabled=False)
+    text = act(operator, "enable", made, follow=True).content.decode()
+    assert "Still disabled by their owners: 1 key." in text
+    assert verify_api_key(made["key"])["error"]["code"] == "KEY_DISABLED"
+    update_api_key(made["id"], enabled=True)
+    assert verify_api_key(made["key"])["valid"]
 
 
 def test_a_rotation_shows_the_new_key_once(operator: Client, make_key: MakeKey) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apikeys.models import ApiKey
-from apikeys.server_calls import create_api_key
+from apikeys.server_calls import create_api_key, update_api_key, verify_api_key
 from better_auth import clock
 from better_auth.models import AuditEntry
 from tests.conftest import ApiClient
@@ -182,6 +182,59 @@ def test_a_list_is_paged_and_sorted(ann: ApiClient) -> None:
     for wrong in ("limit=-1", "limit=x", "offset=1.5", "sortDirection=up"):
         answer = ann.api("GET", f"/api-key/list?{wrong}")
         assert refused(answer) == (400, "VALIDATION_ERROR"), wrong
+
+
+def test_an_answer_has_room_for_so_many_keys(ann: ApiClient) -> None:
+    made = create(ann)
+    values = ApiKey.objects.values().get()
+    ApiKey.objects.bulk_create([ApiKey(**{**values, "id": f"k{at}"}) for at in range(1100)])
+
+    def ids(query: str) -> tuple[list[str], Any]:
+        listed = ann.api("GET", f"/api-key/list{query}").json()
+        assert listed["total"] == 1101
+        return [one["id"] for one in listed["apiKeys"]], listed.get("limit")
+
+    first, asked = ids("")
+    assert (len(first), asked) == (100, None)
+    most, limit = ids("?limit=5000")
+    assert (len(most), limit) == (1000, 1000)
+    rest, _ = ids("?limit=5000&offset=1000")
+    assert len({*most, *rest}) == 1101
+    assert made["id"] in {*most, *rest}
+
+
+def test_keys_of_a_configuration_that_is_gone_are_the_defaults(ann: ApiClient, configure: Any) -> None:
+    """As they are at the doors: their owner sees them, and can end them."""
+    configure(API_KEYS={"CONFIGURATIONS": {"teams": {"REFERENCES": "organization"}}})
+    made = create(ann, name="robot")
+    ApiKey.objects.update(config_id="machines")
+    other = create(ann)
+    listed = ann.api("GET", "/api-key/list").json()
+    assert {one["id"]: one["configId"] for one in listed["apiKeys"]} == {
+        made["id"]: "machines",
+        other["id"]: "default",
+    }
+    assert ann.api("GET", "/api-key/list?configId=machines").json()["total"] == 2
+    assert ann.api("GET", f"/api-key/get?id={made['id']}").status_code == 200
+    deleted = ann.api("POST", "/api-key/delete", {"keyId": made["id"], "configId": "machines"})
+    assert deleted.json() == {"success": True}
+
+
+def test_an_owner_does_not_enable_what_an_operator_disabled(ann: ApiClient) -> None:
+    made = create(ann)
+    update_api_key(made["id"], blocked=True)
+    answer = ann.api("POST", "/api-key/update", {"keyId": made["id"], "enabled": True})
+    assert (answer.status_code, answer.json()["enabled"]) == (200, False)
+    rotated = ann.api("POST", "/api-key/rotate", {"keyId": made["id"]}).json()
+    assert rotated["enabled"] is False
+    for key in (made["key"], rotated["key"]):
+        assert verify_api_key(key)["error"]["code"] == "KEY_DISABLED"
+    update_api_key(made["id"], blocked=False)
+    assert verify_api_key(rotated["key"])["valid"]
+    assert refused(ann.api("POST", "/api-key/update", {"keyId": made["id"], "blocked": False})) == (
+        400,
+        "NO_VALUES_TO_UPDATE",
+    )
 
 
 def test_configurations_have_rules_of_their_own(ann: ApiClient, configure: Any) -> None:
