@@ -6,10 +6,10 @@ Nobody grants what they do not hold: every action of a new role must be one that
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from django.db import transaction
 
 from better_auth import clock
 from better_auth.conf import auth_settings
@@ -17,7 +17,7 @@ from better_auth.crypto import wire_json
 from better_auth.errors import BadRequest
 from better_auth.events import Client, publish
 from better_auth.storage.records import UserRecord
-from organizations import access_control, current, membership
+from organizations import access_control, current, membership, teams
 from organizations.access_control import Permissions
 from organizations.errors import Code, Denial, MissingPermissions
 from organizations.events import RoleCreated, RoleDeleted, RoleUpdated
@@ -41,10 +41,7 @@ def create_role(
     name = name.lower()
     _ensure_not_predefined(name)
     code = Code.YOU_ARE_NOT_ALLOWED_TO_CREATE_A_ROLE
-    _require(user, organization_id, "create", code)
-    with transaction.atomic():
-        membership.lock(organization_id)
-        member = _require(user, organization_id, "create", code)  # as of now
+    with _locked(user, organization_id, "create", code) as member:
         limit = auth_settings.organization.dynamic_roles.limit
         rows = OrganizationRole.objects.filter(organization_id=organization_id)
         if limit is not None and rows.count() >= limit:
@@ -85,10 +82,7 @@ def update_role(
     The answer has the former ``updated_at``.
     """
     code = Code.YOU_ARE_NOT_ALLOWED_TO_UPDATE_A_ROLE
-    member = _require(user, organization_id, "update", code)
-    with transaction.atomic():
-        membership.lock(member.organization_id)
-        member = _require(user, organization_id, "update", code)  # as of now
+    with _locked(user, organization_id, "update", code) as member:
         row = _find(member.organization_id, named)
         if permission is not None:
             _ensure_may_grant(member, permission, code)
@@ -106,11 +100,10 @@ def update_role(
 
 def delete_role(user: UserRecord, organization_id: str | None, named: Named, *, client: Client) -> None:
     """Not one that a member holds."""
-    member = _require(user, organization_id, "delete", Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_A_ROLE)
-    if named.name in access_control.predefined_names():
-        raise BadRequest(Code.CANNOT_DELETE_A_PRE_DEFINED_ROLE)
-    with transaction.atomic():
-        membership.lock(member.organization_id)
+    code = Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_A_ROLE
+    with _locked(user, organization_id, "delete", code) as member:
+        if named.name in access_control.predefined_names():
+            raise BadRequest(Code.CANNOT_DELETE_A_PRE_DEFINED_ROLE)
         row = _find(member.organization_id, named)
         holders = Member.objects.filter(organization_id=row.organization_id, role__contains=row.role)
         if any(row.role in access_control.split_roles(one.role) for one in holders):
@@ -119,10 +112,19 @@ def delete_role(user: UserRecord, organization_id: str | None, named: Named, *, 
         OrganizationRole.objects.filter(pk=row.pk).delete()
 
 
+@contextmanager
+def _locked(user: UserRecord, organization_id: str | None, action: str, refusal: Code) -> Iterator[Member]:
+    """The caller's membership, under the organization's lock."""
+    organization_id = teams.require_organization(organization_id)
+    with membership.locked(organization_id, lambda: _require(user, organization_id, action, refusal)) as (
+        _,
+        member,
+    ):
+        yield member
+
+
 def _require(user: UserRecord, organization_id: str | None, action: str, refusal: Code) -> Member:
-    if not organization_id:
-        raise BadRequest(Code.NO_ACTIVE_ORGANIZATION)
-    member = membership.find_member(organization_id, user)
+    member = membership.find_member(teams.require_organization(organization_id), user)
     if member is None:
         raise Denial(403, Code.YOU_ARE_NOT_A_MEMBER_OF_THIS_ORGANIZATION)
     if not membership.may(member, {"ac": [action]}):

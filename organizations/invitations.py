@@ -23,6 +23,8 @@ from organizations.errors import Code, Denial
 from organizations.events import InvitationCanceled, InvitationSent
 from organizations.models import Invitation, InvitationStatus, Member, Organization
 
+# Of invitations that were answered, cancelled or too old, so many of one organization stay.
+MOST_KEPT = 1000
 TEMPLATE = "organizations/email/invitation"
 
 
@@ -43,10 +45,10 @@ def invite_member(user: UserRecord, organization_id: str | None, wish: Wish, *, 
     if not is_email(wish.email):
         raise BadRequest(ErrorCode.INVALID_EMAIL)
     email = normalize_email(wish.email)
-    _require_inviter(user, organization_id, wish.roles)
-    with transaction.atomic():
-        row = membership.lock(organization_id)
-        inviter = _require_inviter(user, organization_id, wish.roles)  # who was removed meanwhile is none
+    with membership.locked(organization_id, lambda: _require_inviter(user, organization_id, wish.roles)) as (
+        row,
+        inviter,
+    ):
         invitation = _invite(row, inviter, wish, email, user=user, client=client)
         rate_limits.ensure_mail_rate(email)
         send_mail(invitation, row, inviter=user)
@@ -74,13 +76,9 @@ def cancel_invitation(user: UserRecord, invitation_id: str, *, client: Client) -
     invitation = Invitation.objects.filter(pk=invitation_id).first()
     if invitation is None:
         raise BadRequest(Code.INVITATION_NOT_FOUND)
-    member = membership.find_member(invitation.organization_id, user)
-    if member is None:
-        raise Denial(400, Code.MEMBER_NOT_FOUND)
-    if not membership.may(member, {"invitation": ["cancel"]}):
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_CANCEL_THIS_INVITATION)
-    with transaction.atomic():
-        membership.lock(invitation.organization_id)
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_CANCEL_THIS_INVITATION
+    place_id = invitation.organization_id
+    with membership.locked(place_id, lambda: _require_right(user, place_id, "cancel", refusal)):
         cancel(invitation, actor_id=user.id, client=client)
     return invitation
 
@@ -165,13 +163,19 @@ def cancel(invitation: Invitation, *, actor_id: str, client: Client) -> None:
 
 
 def _require_inviter(user: UserRecord, organization_id: str, roles: list[str]) -> Member:
-    inviter = membership.find_member(organization_id, user)
-    if inviter is None:
-        raise Denial(400, Code.MEMBER_NOT_FOUND)
-    if not membership.may(inviter, {"invitation": ["create"]}):
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_INVITE_USERS_TO_THIS_ORGANIZATION)
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_INVITE_USERS_TO_THIS_ORGANIZATION
+    inviter = _require_right(user, organization_id, "create", refusal)
     _ensure_roles(inviter, roles)
     return inviter
+
+
+def _require_right(user: UserRecord, organization_id: str, action: str, refusal: Code) -> Member:
+    member = membership.find_member(organization_id, user)
+    if member is None:
+        raise Denial(400, Code.MEMBER_NOT_FOUND)
+    if not membership.may(member, {"invitation": [action]}):
+        raise Denial(403, refusal)
+    return member
 
 
 def _ensure_roles(inviter: Member, roles: list[str]) -> None:
@@ -199,6 +203,7 @@ def _invite(
         raise BadRequest(Code.USER_IS_ALREADY_INVITED_TO_THIS_ORGANIZATION)
     if waiting:
         cancel(waiting, actor_id=user.id, client=client)
+    _forget_old(row)
     if _waiting(row).count() >= auth_settings.organization.invitation_limit:
         raise Forbidden(Code.INVITATION_LIMIT_REACHED)
     invitation = Invitation.objects.create(
@@ -232,6 +237,14 @@ def _teams(row: Organization, team_ids: list[str]) -> str | None:
     for team_id in dict.fromkeys(team_ids):
         teams.ensure_room(teams.require_team(row.id, team_id))
     return ",".join(dict.fromkeys(team_ids))
+
+
+def _forget_old(row: Organization) -> None:
+    """Invitations that wait no more are kept for those who look back, up to a number: whoever invites and
+    cancels in a loop fills no table. The audit log has them all."""
+    over = Invitation.objects.filter(organization=row).exclude(pk__in=_waiting(row).values("pk"))
+    doomed = over.order_by("-created_at", "-id").values_list("pk", flat=True)[MOST_KEPT:]
+    Invitation.objects.filter(pk__in=list(doomed)).delete()
 
 
 def _waiting(row: Organization) -> Any:

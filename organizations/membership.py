@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from django.db import transaction
 
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest
@@ -31,6 +34,16 @@ def lock(organization_id: str) -> Organization:
     if row is None:
         raise BadRequest(Code.ORGANIZATION_NOT_FOUND)
     return row
+
+
+@contextmanager
+def locked(organization_id: str, ensure_right: Callable[[], Member]) -> Iterator[tuple[Organization, Member]]:
+    """A transaction under ``lock``, for a member with a right. That is asked for before, as whoever has none
+    must not make others wait; and again, as it may have been taken away while the caller waited."""
+    ensure_right()
+    with transaction.atomic():
+        row = lock(organization_id)
+        yield row, ensure_right()
 
 
 def grants_of(organization_id: str, names: Sequence[str]) -> dict[str, Grants]:

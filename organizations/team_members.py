@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-
-from django.db import transaction
 
 from better_auth.errors import BadRequest
 from better_auth.events import Client, publish
 from better_auth.storage.records import SessionRecord, UserRecord
 from organizations import active, membership, people, teams
-from organizations.access_control import Permissions
 from organizations.errors import Code, Denial
 from organizations.events import TeamMemberAdded, TeamMemberRemoved
 from organizations.models import Member, Team, TeamMember
@@ -68,13 +67,10 @@ def add_team_member(
     user: UserRecord, organization_id: str | None, *, team_id: str, user_id: str, client: Client
 ) -> TeamMember:
     """Somebody who is in the team already stays there."""
-    organization_id = _require_right(
-        user, organization_id, {"member": ["update"]}, Code.YOU_ARE_NOT_ALLOWED_TO_CREATE_A_NEW_TEAM_MEMBER
-    )
-    with transaction.atomic():
-        membership.lock(organization_id)
-        key = _require_key(organization_id, user_id)
-        team = teams.require_team(organization_id, team_id)
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_CREATE_A_NEW_TEAM_MEMBER
+    with _locked(user, organization_id, "update", refusal) as place_id:
+        key = _require_key(place_id, user_id)
+        team = teams.require_team(place_id, team_id)
         place, is_new = teams.join(team, key)
         if is_new:
             _announce(TeamMemberAdded, team, user_id, user, client)
@@ -84,13 +80,10 @@ def add_team_member(
 def remove_team_member(
     user: UserRecord, organization_id: str | None, *, team_id: str, user_id: str, client: Client
 ) -> None:
-    organization_id = _require_right(
-        user, organization_id, {"member": ["delete"]}, Code.YOU_ARE_NOT_ALLOWED_TO_REMOVE_A_TEAM_MEMBER
-    )
-    with transaction.atomic():
-        membership.lock(organization_id)
-        key = _require_key(organization_id, user_id)
-        team = teams.require_team(organization_id, team_id)
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_REMOVE_A_TEAM_MEMBER
+    with _locked(user, organization_id, "delete", refusal) as place_id:
+        key = _require_key(place_id, user_id)
+        team = teams.require_team(place_id, team_id)
         gone, _ = TeamMember.objects.filter(team=team, user_id=key).delete()
         if not gone:
             raise BadRequest(Code.USER_IS_NOT_A_MEMBER_OF_THE_TEAM)
@@ -107,14 +100,21 @@ def _teams_of(user_key: Any, organization_id: str | None) -> list[Team]:
     return list(rows.order_by("created_at", "id"))
 
 
-def _require_right(user: UserRecord, organization_id: str | None, wanted: Permissions, refusal: Code) -> str:
-    organization_id = teams.require_organization(organization_id)
-    member = membership.find_member(organization_id, user)
-    if member is None:
-        raise Denial(400, Code.USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION)
-    if not membership.may(member, wanted):
-        raise Denial(403, refusal)
-    return organization_id
+@contextmanager
+def _locked(user: UserRecord, organization_id: str | None, action: str, refusal: Code) -> Iterator[str]:
+    """The organization, under its lock, for a caller who may do this to its members."""
+    place_id = teams.require_organization(organization_id)
+
+    def ensure_right() -> Member:
+        member = membership.find_member(place_id, user)
+        if member is None:
+            raise Denial(400, Code.USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION)
+        if not membership.may(member, {"member": [action]}):
+            raise Denial(403, refusal)
+        return member
+
+    with membership.locked(place_id, ensure_right):
+        yield place_id
 
 
 def _require_key(organization_id: str, user_id: str) -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from better_auth import clock
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, Forbidden
@@ -14,7 +12,7 @@ from better_auth.storage.records import SessionRecord, UserRecord
 from organizations import membership
 from organizations.errors import Code, Denial
 from organizations.events import TeamCreated, TeamRemoved, TeamUpdated
-from organizations.models import Invitation, InvitationStatus, Team, TeamMember
+from organizations.models import Invitation, InvitationStatus, Member, Team, TeamMember
 
 
 def require_team(organization_id: str, team_id: str) -> Team:
@@ -46,13 +44,11 @@ def join(team: Team, user_key: Any) -> tuple[TeamMember, bool]:
 def create_team(user: UserRecord, organization_id: str | None, *, name: str, client: Client) -> Team:
     """Make a team; its creator does not join it."""
     organization_id = require_organization(organization_id)
-    member = membership.find_member(organization_id, user)
-    if member is None:
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_INVITE_USERS_TO_THIS_ORGANIZATION)
-    if not membership.may(member, {"team": ["create"]}):
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_CREATE_TEAMS_IN_THIS_ORGANIZATION)
-    with transaction.atomic():
-        row = membership.lock(organization_id)
+    strangers = Code.YOU_ARE_NOT_ALLOWED_TO_INVITE_USERS_TO_THIS_ORGANIZATION
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_CREATE_TEAMS_IN_THIS_ORGANIZATION
+    with membership.locked(
+        organization_id, lambda: _require(user, organization_id, "create", refusal, strangers)
+    ) as (row, _):
         limit = auth_settings.organization.teams.limit
         if limit is not None and Team.objects.filter(organization=row).count() >= limit:
             raise BadRequest(Code.YOU_HAVE_REACHED_THE_MAXIMUM_NUMBER_OF_TEAMS)
@@ -73,11 +69,10 @@ def update_team(
     user: UserRecord, organization_id: str | None, *, team_id: str, name: str | None, client: Client
 ) -> Team:
     organization_id = require_organization(organization_id)
-    member = membership.find_member(organization_id, user)
-    if member is None or not membership.may(member, {"team": ["update"]}):
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_TEAM)
-    with transaction.atomic():
-        membership.lock(organization_id)
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_TEAM
+    with membership.locked(
+        organization_id, lambda: _require(user, organization_id, "update", refusal, refusal)
+    ):
         team = require_team(organization_id, team_id)
         team.name, team.updated_at = name or team.name, clock.now()
         team.save(update_fields=["name", "updated_at"])
@@ -89,13 +84,13 @@ def remove_team(
     user: UserRecord, session: SessionRecord, organization_id: str, *, team_id: str, client: Client
 ) -> None:
     """Remove a team and the places in it; invitations to it lead to the organization alone."""
-    member = membership.find_member(organization_id, user)
-    if member is None or session.active_team_id == team_id:
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_THIS_TEAM)
-    if not membership.may(member, {"team": ["delete"]}):
-        raise Denial(403, Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_TEAMS_IN_THIS_ORGANIZATION)
-    with transaction.atomic():
-        membership.lock(organization_id)
+    strangers = Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_THIS_TEAM
+    refusal = Code.YOU_ARE_NOT_ALLOWED_TO_DELETE_TEAMS_IN_THIS_ORGANIZATION
+    if session.active_team_id == team_id:
+        raise Denial(403, strangers)
+    with membership.locked(
+        organization_id, lambda: _require(user, organization_id, "delete", refusal, strangers)
+    ):
         team = require_team(organization_id, team_id)
         is_last = Team.objects.filter(organization_id=organization_id).count() <= 1
         if is_last and not auth_settings.organization.teams.allow_removing_all:
@@ -109,6 +104,18 @@ def require_organization(organization_id: str | None) -> str:
     if not organization_id:
         raise BadRequest(Code.NO_ACTIVE_ORGANIZATION)
     return organization_id
+
+
+def _require(
+    user: UserRecord, organization_id: str | None, action: str, refusal: Code, strangers: Code
+) -> Member:
+    """``strangers``: what somebody who is no member is told."""
+    member = membership.find_member(organization_id, user)
+    if member is None:
+        raise Denial(403, strangers)
+    if not membership.may(member, {"team": [action]}):
+        raise Denial(403, refusal)
+    return member
 
 
 def _strip_from_invitations(team: Team) -> None:
