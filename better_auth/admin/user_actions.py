@@ -21,16 +21,27 @@ from better_auth.http import admin_session
 from better_auth.http.credentials import from_request
 from better_auth.http.endpoint import deliver_session
 from better_auth.http.reply import redirect, to_response
-from better_auth.storage.records import UserRecord
+from better_auth.storage.records import UserRecord, user_record
 
 FRONT_END = "/"
+ADMIN_ROLE = "admin"
 
 
 class UserActions(ModelAdmin):
-    """``_touchable`` gives the records of those whom the operator may change."""
+    """Rows of users, or their profiles."""
 
     def _touchable(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[UserRecord]:
-        raise NotImplementedError
+        """The records of the selected users; those above the operator are left out, with a message."""
+        rows = list(queryset)
+        chosen = [user_record(row) for row in rows if self._may_touch(request, row)]
+        if len(chosen) < len(rows):
+            whom = counted(len(rows) - len(chosen), "user")
+            text = f"Left out {whom} whom only a superuser may change."
+            self.message_user(request, text, messages.WARNING)
+        return chosen
+
+    def _may_touch(self, request: HttpRequest, row: Any) -> bool:
+        return row is None or is_superuser(request) or not _is_privileged(row)
 
     @admin.action(description="Ban the selected users", permissions=["operate"])
     def ban_users(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -79,3 +90,14 @@ class UserActions(ModelAdmin):
     def has_impersonate_permission(self, request: HttpRequest) -> bool:
         """Superusers alone: whoever may change users here may not act for them as well."""
         return bool(getattr(request.user, "is_superuser", False)) and "admin" in auth_settings.features
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _is_privileged(carrier: Any) -> bool:
+    user = getattr(carrier, "user", carrier)
+    roles = {role.strip() for role in (carrier.role or "").split(",")}
+    flags = ("is_superuser", "is_staff")
+    return ADMIN_ROLE in roles or any(getattr(user, flag, False) for flag in flags)

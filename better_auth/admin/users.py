@@ -26,17 +26,16 @@ from better_auth import clock, users
 from better_auth.admin import operations, people, resets
 from better_auth.admin.filters import LastMethodFilter
 from better_auth.admin.read_only import is_page_of
-from better_auth.admin.user_actions import UserActions
+from better_auth.admin.user_actions import UserActions, is_superuser
 from better_auth.admin.wording import counted, moment
 from better_auth.models import CREDENTIAL, Account
-from better_auth.storage.records import UserRecord, user_record
+from better_auth.storage.records import user_record
 
 if TYPE_CHECKING:
     AnyModelForm = ModelForm[Any]
 else:  # generic in its type stubs only
     AnyModelForm = ModelForm
 
-ADMIN_ROLE = "admin"
 SHORT = 60
 
 
@@ -99,7 +98,7 @@ class CarrierAdmin(UserActions):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.shown_always if _is_superuser(request) else (*self.shown_always, *self.superuser_fields)
+        return self.shown_always if is_superuser(request) else (*self.shown_always, *self.superuser_fields)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and self._may_touch(request, obj)
@@ -220,19 +219,6 @@ class CarrierAdmin(UserActions):
     def _changelist(self, model: str) -> str:
         return reverse(f"admin:better_auth_{model}_changelist", current_app=self.admin_site.name)
 
-    def _touchable(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[UserRecord]:
-        """The records of the selected users; those above the operator are left out, with a message."""
-        rows = list(queryset)
-        chosen = [user_record(row) for row in rows if self._may_touch(request, row)]
-        if len(chosen) < len(rows):
-            whom = counted(len(rows) - len(chosen), "user")
-            text = f"Left out {whom} whom only a superuser may change."
-            self.message_user(request, text, messages.WARNING)
-        return chosen
-
-    def _may_touch(self, request: HttpRequest, row: Any) -> bool:
-        return row is None or _is_superuser(request) or not _is_privileged(row)
-
 
 class UserAdmin(CarrierAdmin):
     """Our user row, or a host's that inherits ours."""
@@ -252,7 +238,7 @@ class UserAdmin(CarrierAdmin):
         if obj is None:
             return self.add_fieldsets
         *shared, _, history = self.fieldsets
-        return [*shared, self.access, *(self.power if _is_superuser(request) else ()), history]
+        return [*shared, self.access, *(self.power if is_superuser(request) else ()), history]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
@@ -287,17 +273,6 @@ class UserProfileAdmin(CarrierAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """With the host's user, by whoever may delete that; never alone."""
         return obj is not None and not is_page_of(self.model, request)
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
-
-
-def _is_privileged(carrier: Any) -> bool:
-    user = getattr(carrier, "user", carrier)
-    roles = {role.strip() for role in (carrier.role or "").split(",")}
-    flags = ("is_superuser", "is_staff")
-    return ADMIN_ROLE in roles or any(getattr(user, flag, False) for flag in flags)
 
 
 def _is_many_to_many(model: type[models.Model], name: str) -> bool:
