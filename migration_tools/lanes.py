@@ -73,7 +73,7 @@ def in_lanes(
             end.close()
     try:
         fault = _listen(ears, hear)
-    except BaseException:
+    except BaseException:  # an interruption, too: no lane may go on alone
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

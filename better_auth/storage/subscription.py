@@ -121,7 +121,7 @@ class Subscription:
         try:
             if missed or epoch is None or not epoch.startswith(f"{run}."):
                 epoch = shared_sessions.begin_epoch(redis, run)
-        except Exception:
+        except Exception:  # whatever it was, a message may have been missed
             self._missed = True
             raise
         local.clear()

@@ -18,6 +18,7 @@ from better_auth.conf import auth_settings
 from better_auth.models import (
     AuditEntry,
     DeviceCode,
+    DualDifference,
     LegacyExchange,
     RefreshToken,
     Session,
@@ -42,8 +43,8 @@ class Chore:
 class Command(BaseCommand):
     help = (
         "Delete expired sessions, verification and refresh tokens, device codes, marks of exchanged legacy "
-        "tokens, signing keys that verify no more, and audit entries older than AUDIT.RETENTION_DAYS, in "
-        "batches. Safe to run twice at once."
+        "tokens, signing keys that verify no more, and audit entries and counted differences from a former "
+        "system older than AUDIT.RETENTION_DAYS, in batches. Safe to run twice at once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -81,8 +82,11 @@ def chores() -> list[Chore]:
         Chore("Signing keys past their grace", SigningKey.objects.filter(expires_at__lte=now - grace)),
     ]
     if days:
-        old = AuditEntry.objects.filter(created_at__lt=now - timedelta(days=days))
-        found.append(Chore(f"Audit entries older than {days} days", old))
+        before = now - timedelta(days=days)
+        entries = AuditEntry.objects.filter(created_at__lt=before)
+        differences = DualDifference.objects.filter(day__lt=before.date())
+        found.append(Chore(f"Audit entries older than {days} days", entries))
+        found.append(Chore(f"Differences from the former system older than {days} days", differences))
     return found
 
 

@@ -17,6 +17,7 @@ from better_auth.management.commands.cleanup_auth import delete_in_batches
 from better_auth.models import (
     AuditEntry,
     DeviceCode,
+    DualDifference,
     LegacyExchange,
     RefreshToken,
     Session,
@@ -97,6 +98,14 @@ def add_entries(number: int, *, age: timedelta) -> None:
     )
 
 
+def add_differences(number: int, *, age: timedelta) -> None:
+    day = (clock.now() - age).date()
+    told = {"method": "GET", "reason": "user", "our_status": 200, "former_status": 200}
+    DualDifference.objects.bulk_create(
+        DualDifference(day=day, route=f"page-{index}", **told) for index in range(number)
+    )
+
+
 @pytest.fixture
 def full(make_user: Callable[..., UserRecord]) -> UserRecord:
     """3 dead and 2 living rows of each kind."""
@@ -116,6 +125,8 @@ def full(make_user: Callable[..., UserRecord]) -> UserRecord:
     add_signing_keys(2, age=29 * DAY)
     add_entries(3, age=366 * DAY)
     add_entries(2, age=364 * DAY)
+    add_differences(3, age=366 * DAY)
+    add_differences(2, age=364 * DAY)
     return user
 
 
@@ -133,9 +144,11 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(full: UserRecord, batch_s
         "Expired refresh tokens: 3 deleted",
         "Signing keys past their grace: 3 deleted",
         "Audit entries older than 365 days: 3 deleted",
+        "Differences from the former system older than 365 days: 3 deleted",
     ]
     assert remaining() == (2, 2, 2)
     assert (RefreshToken.objects.count(), SigningKey.objects.count(), DeviceCode.objects.count()) == (2, 2, 2)
+    assert DualDifference.objects.count() == 2
     assert LegacyExchange.objects.count() == 3
     now = clock.now()
     assert all(row.expires_at > now for row in Session.objects.all())
@@ -145,7 +158,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(full: UserRecord, batch_s
 
 def test_a_second_run_finds_nothing(full: UserRecord) -> None:
     clean()
-    assert [line.rsplit(": ")[1] for line in clean()] == ["0 deleted"] * 7
+    assert [line.rsplit(": ")[1] for line in clean()] == ["0 deleted"] * 8
 
 
 def test_a_dry_run_only_counts(full: UserRecord) -> None:
@@ -157,6 +170,7 @@ def test_a_dry_run_only_counts(full: UserRecord) -> None:
         "Expired refresh tokens: 3 to delete",
         "Signing keys past their grace: 3 to delete",
         "Audit entries older than 365 days: 3 to delete",
+        "Differences from the former system older than 365 days: 3 to delete",
     ]
     assert remaining() == (5, 5, 5)
 
@@ -175,7 +189,7 @@ def test_with_zero_days_the_audit_log_is_kept_for_good(
 ) -> None:
     configure(AUDIT={"RETENTION_DAYS": 0})
     assert clean()[6:] == ["Audit entries: kept for good (AUDIT.RETENTION_DAYS is 0)"]
-    assert AuditEntry.objects.count() == 5
+    assert (AuditEntry.objects.count(), DualDifference.objects.count()) == (5, 5)
 
 
 def test_a_long_run_tells_how_far_it_is(db: None) -> None:
