@@ -19,6 +19,7 @@ from better_auth import access_tokens, accounts, clock, passwords, signing_keys,
 from better_auth.conf.loading import merge
 from better_auth.legacy_credentials import last_methods, usage
 from better_auth.mail import outbox
+from better_auth.storage import last_seen
 from better_auth.storage.local_sessions import local
 from better_auth.storage.records import UserRecord
 from better_auth.storage.written_behind import WrittenBehind
@@ -164,7 +165,6 @@ def mails(mailoutbox: list[Any]) -> Callable[[], list[Any]]:
 def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A thread would not see what a test has not committed.
     monkeypatch.setattr(signing_keys, "behind", signing_keys.run_safely)
-    monkeypatch.setattr(key_usage, "_begin", lambda: None)
     monkeypatch.setattr(WrittenBehind, "_ensure_writer", lambda behind: None)
     yield
     local.clear()
@@ -172,6 +172,7 @@ def _clear_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     usage.forget()
     signing_keys.forget()
     access_tokens.forget()
-    key_usage.abandon()  # or it would be written at the end, when there is no database any more
+    key_usage.forget()
+    last_seen.forget()
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
         cache.clear()

@@ -15,7 +15,7 @@ from better_auth.storage.records import UserRecord
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     yield
-    usage.abandon()
+    usage.forget()
     refusals.forget()
 
 

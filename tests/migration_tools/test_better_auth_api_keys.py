@@ -32,7 +32,7 @@ TABLE = """CREATE TABLE apikey (id TEXT PRIMARY KEY, "configId" TEXT, name TEXT,
 @pytest.fixture(autouse=True)
 def _forget_uses() -> Any:
     yield
-    usage.abandon()
+    usage.forget()
 
 
 @pytest.fixture
