@@ -7,7 +7,7 @@ has the table alone has neither. Every count, every "last" and every "once" is o
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,6 +48,48 @@ class Factors:
 
     def is_locked(self, at: datetime) -> bool:
         return self.locked_until is not None and self.locked_until > at
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """What somebody had elsewhere, verified there. ``secret`` as it is stored (``base32:…``), or empty where
+    codes come by mail alone."""
+
+    user_key: Any
+    secret: str = field(default="", repr=False)
+    digits: int = 6
+    period: int = 30
+    algorithm: str = "SHA1"
+    backup_codes: tuple[str, ...] = field(default=(), repr=False)
+
+
+def arrive(coming: Sequence[Arriving]) -> None:
+    """Of many users at once, none of whom has any yet. That they are asked for it, their rows say."""
+    rows = [
+        TwoFactor(
+            user_id=one.user_key,
+            secret=seal(one.secret) if one.secret else "",
+            digits=one.digits,
+            period=one.period,
+            algorithm=one.algorithm,
+            verified=bool(one.secret),
+        )
+        for one in coming
+    ]
+    TwoFactor.objects.bulk_create(rows)
+    BackupCode.objects.bulk_create(
+        BackupCode(two_factor_id=row.pk, digest=digest)
+        for row, one in zip(rows, coming, strict=True)
+        if one.secret
+        for digest in sorted({_digest(row.pk, _code_key(one.secret), code) for code in one.backup_codes})
+    )
+
+
+def keys_of(user_keys: Collection[Any]) -> dict[Any, bytes]:
+    """The keys of these users' authenticators, by the host's primary keys; empty for codes by mail alone."""
+    rows = TwoFactor.objects.filter(user_id__in=list(user_keys))
+    found = map(_factors, rows)
+    return {one.user_key: one.authenticator.key if one.authenticator else b"" for one in found}
 
 
 def find(user: UserRecord) -> Factors | None:
@@ -184,11 +226,6 @@ def spend_backup_code(factors: Factors, code: str) -> bool:
 def remove(user: UserRecord) -> bool:
     """Forget all of it; False where there was nothing."""
     return TwoFactor.objects.filter(user_id=user.key).delete()[0] > 0
-
-
-def remove_of(keys: Collection[Any]) -> None:
-    """The same of many users at once, by the host's primary keys."""
-    TwoFactor.objects.filter(user_id__in=list(keys)).delete()
 
 
 def _replace_codes(factors_id: str, key: bytes, codes: Iterable[str]) -> None:

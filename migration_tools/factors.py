@@ -1,7 +1,7 @@
 """Second factors, recovery codes and passkeys of the other system, in one shape.
 
-Left behind, they would make the migration a downgrade; so they are kept, encrypted, beside their user until
-the part of the product that uses them is there (``KeptFactors``).
+Left behind, they would make the migration a downgrade; so they are kept, encrypted, beside their user
+(``KeptFactors``), and what can be used here is in use (``factor_rows``).
 """
 
 from __future__ import annotations
@@ -26,18 +26,20 @@ UNREADABLE = "factor-unreadable"
 @dataclass(frozen=True, slots=True)
 class Factors:
     """``totp``: each with ``secret_base32``, ``digits``, ``period`` (seconds) and ``algorithm``;
-    ``recovery_codes`` and ``passkeys`` as the source has them."""
+    ``recovery_codes`` and ``passkeys`` as the source has them; ``mail_codes``: codes came by mail."""
 
     totp: tuple[Mapping[str, Any], ...] = ()
     recovery_codes: tuple[Any, ...] = ()
     passkeys: tuple[Any, ...] = ()
+    mail_codes: bool = False
 
     def __repr__(self) -> str:
         return f"Factors({len(self.totp)}, {len(self.recovery_codes)}, {len(self.passkeys)})"
 
     def content(self) -> dict[str, Any]:
         """As it is sealed."""
-        return {"totp": self.totp, "recovery_codes": self.recovery_codes, "passkeys": self.passkeys}
+        told = {"totp": self.totp, "recovery_codes": self.recovery_codes, "passkeys": self.passkeys}
+        return {**told, "mail_codes": True} if self.mail_codes else told
 
 
 def totp_from(
@@ -66,7 +68,12 @@ def factors_of(extra: Mapping[str, Any], warnings: list[str]) -> Factors | None:
     totp = [one for one in map(_totp, told.get("totp", [])) if one is not None]
     if len(totp) < len(told.get("totp", [])):
         warnings.append(UNREADABLE)
-    found = Factors(tuple(totp), tuple(told.get("recovery_codes", [])), tuple(told.get("passkeys", [])))
+    found = Factors(
+        tuple(totp),
+        tuple(told.get("recovery_codes", [])),
+        tuple(told.get("passkeys", [])),
+        told.get("mail_codes") == [True],
+    )
     try:
         size = len(orjson.dumps(found.content(), default=str))
     except TypeError:

@@ -138,7 +138,7 @@ class MigrationRecord(models.Model):
 
 
 class KeptFactors(models.Model):
-    """Second factors, recovery codes and passkeys that a user had in a source, until they can be used here.
+    """Second factors, recovery codes and passkeys that a user had in a source, as they were there.
 
     ``sealed`` holds them, encrypted (``factors.Factors``); the numbers are how many of each there are. They
     go with the user, and stay when the window for a rollback is closed.

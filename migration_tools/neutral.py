@@ -16,7 +16,7 @@ TEXTS = frozenset({"email", "name", "image", "username", "phone_number", "ban_re
 TRUTHS = frozenset({"email_verified", "phone_number_verified", "disabled", "is_staff", "is_superuser"})
 MOMENTS = frozenset({"created_at", "updated_at", "ban_expires", "deleted_at"})
 LISTS = frozenset({"roles", "groups"})
-EXTRAS = ("totp", "recovery_codes", "passkeys")
+EXTRAS = ("totp", "recovery_codes", "passkeys", "mail_codes")
 KNOWN = frozenset(
     {"external_id", "password", "accounts", "metadata", *TEXTS, *TRUTHS, *MOMENTS, *LISTS, *EXTRAS}
 )

@@ -63,8 +63,8 @@ class Kept:
 
     def told(self) -> str:
         return (
-            f"{self.users:,} users of {self.source} have factors that are kept, encrypted, until they can be "
-            f"used here: {self.totp:,} authenticators, {self.recovery_codes:,} recovery codes, "
+            f"{self.users:,} users of {self.source} have factors that are kept, encrypted, beside what is in "
+            f"use here: {self.totp:,} authenticators, {self.recovery_codes:,} recovery codes, "
             f"{self.passkeys:,} passkeys"
         )
 

@@ -11,14 +11,15 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
-from better_auth import arrivals, clock, passwords, users
+from better_auth import arrivals, clock, factors, passwords, users
 from better_auth.arrivals import Arrival, ArrivingAccount, ArrivingSession
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import token_digest
 from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
-from migration_tools import api_key_rows, identifiers, keeping, organization_rows, sealing
+from migration_tools import api_key_rows, factor_rows, identifiers, keeping, organization_rows, sealing
+from migration_tools.factors import Factors
 from migration_tools.fingerprints import MADE_HERE, fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
 from migration_tools.models import KeptFactors, MigrationRecord, RecordState
@@ -96,6 +97,8 @@ class Writer:
             columns = {name: one for name, one in columns.items() if not name.startswith("phone_number")}
         if columns["email_verified"]:
             columns = {**columns, "email_verified_at": columns.get("created_at", self.at)}
+        if checked.factors and factor_rows.usable(None, checked.factors.content()):
+            columns = {**columns, "two_factor_enabled": True}
         return Arrival(
             id=public_id,
             email=checked.email,
@@ -167,6 +170,12 @@ class Writer:
         ]
         if found:
             bulk.insert(KeptFactors, found)
+        told = [
+            factor_rows.usable(one.key, checked.factors.content())
+            for plan, one in zip(plans, coming, strict=True)
+            if (checked := _checked(plan)).factors
+        ]
+        factors.arrive([one for one in told if one is not None])
 
     def _group(self, name: str) -> Any:
         if name not in self.groups:
@@ -194,7 +203,7 @@ class Writer:
             "sessions": arrivals.add_sessions(person.key, _sessions(plan)),
             "password": passwords.stored_forms(record) if plan.sets_password else [],
             "entry": _entry_of(plan),
-            "factors": keeping.replace(self.source, person.key, checked.factors),
+            "factors": self._bring_factors(record, checked.factors),
         }
         arrivals.add_accounts(person.key, lacking)
         if changes:
@@ -209,6 +218,13 @@ class Writer:
             digest_of(now.password),
             sealing.seal(former),
         )
+
+    def _bring_factors(self, user: UserRecord, found: Factors | None) -> dict[str, Any] | None:
+        """What was kept of them before."""
+        former = keeping.replace(self.source, user.key, found)
+        after = found.content() if found else None
+        factor_rows.follow(user, before=factor_rows.content_of(former), after=after)
+        return former
 
     def _bring_sessions(self, plan: Plan) -> None:
         """That began since the record was brought."""

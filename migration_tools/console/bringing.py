@@ -195,7 +195,7 @@ def _show_factors(terminal: Terminal, migration: Migration, *, would: bool) -> N
     count = migration.tally.counts.get(KEPT_FACTORS, 0)
     if count:
         verb = "would be kept" if would else "are kept"
-        told = f"have second factors or passkeys, which {verb}, encrypted, until they can be used here"
+        told = f"have second factors or passkeys, which {verb}, encrypted, beside what is in use here"
         terminal.say(f"{count:>12,}  {told}", hang=14)
 
 

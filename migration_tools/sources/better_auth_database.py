@@ -28,8 +28,14 @@ from migration_tools.records import (
     Refused,
     RowKind,
 )
-from migration_tools.sources import better_auth_api_keys, better_auth_organizations, watermarks
+from migration_tools.sources import (
+    better_auth_api_keys,
+    better_auth_factors,
+    better_auth_organizations,
+    watermarks,
+)
 from migration_tools.sources.better_auth_api_keys import ApiKeyTable
+from migration_tools.sources.better_auth_factors import FactorTable
 from migration_tools.sources.better_auth_organizations import OrganizationTables
 from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
@@ -48,6 +54,7 @@ ACTIVE = ("activeOrganizationId", "activeTeamId")
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     **better_auth_organizations.OPTIONAL,
     **better_auth_api_keys.OPTIONAL,
+    **better_auth_factors.OPTIONAL,
     "user": (*PLUGINS, *BANS),
     "account": (*ISSUER, "updatedAt"),
     "session": ("impersonatedBy", *ACTIVE),
@@ -76,6 +83,7 @@ class BetterAuthDatabase(Source):
         self._session = self._names("session", ("userId", *SESSION))
         self._organizations = OrganizationTables(self.database, self._found_table, self._names)
         self._api_keys = ApiKeyTable(self.database, self._found_table, self._names)
+        self._factors = FactorTable(self.database, self._found_table, self._names)
         self._watermarks()
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
@@ -87,11 +95,13 @@ class BetterAuthDatabase(Source):
             in_organizations = self._organizations.rows_of(keys)
             places = {key: _places(rows) for key, (rows, _) in in_organizations.items()}
             api_keys = self._api_keys.keys_of(keys, places)
+            factors = self._factors.rows_of(keys)
             for row in page:
                 key = row["__key"]
                 place, position = f"user {key}", position_of(key)
                 try:
                     user = self._user_from(row, accounts.get(key, ()), sessions.get(key, ()))
+                    self._add_factors(user, row, factors.get(key, ()))
                     user.organization_rows, is_incomplete = in_organizations.get(key, ((), False))
                     if is_incomplete:
                         user.warnings.append(better_auth_organizations.UNREADABLE)
@@ -248,11 +258,19 @@ class BetterAuthDatabase(Source):
             roles=_roles(text_of(get("role"), "role")),
             metadata=self._others(row),
         )
-        if truth_of(get("twoFactorEnabled"), "twoFactorEnabled"):
-            user.warnings.append("second-factor-not-brought")
         _read_accounts(user, accounts)
         user.sessions = tuple(_sessions(sessions))
         return user
+
+    def _add_factors(
+        self, user: LegacyUser, row: Mapping[str, Any], factors: Sequence[Mapping[str, Any]]
+    ) -> None:
+        told = row[self._user["twoFactorEnabled"]] if "twoFactorEnabled" in self._user else None
+        is_enabled = truth_of(told, "twoFactorEnabled")
+        extra, is_incomplete = better_auth_factors.extra_of(factors, is_enabled=is_enabled)
+        user.extra = {**user.extra, **extra}
+        if is_incomplete:
+            user.warnings.append(better_auth_factors.NOT_BROUGHT)
 
     def _others(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Additional fields of the old server's configuration, as far as JSON can hold them."""
