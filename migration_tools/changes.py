@@ -11,8 +11,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import ManyToOneRel, Model
 
-from better_auth.models import Account, Session, TwoFactor, UserProfile
-from migration_tools import api_key_rows, factor_rows
+from better_auth.models import Account, Passkey, Session, TwoFactor, UserProfile
+from migration_tools import api_key_rows, factor_rows, passkey_rows
 from migration_tools.fingerprints import changed_fields, fingerprint, password_digest
 from migration_tools.models import KeptFactors, MigrationRecord, RecordState
 from migration_tools.organization_rollback import untouched
@@ -88,6 +88,8 @@ def _hanging_on(keys: Sequence[Any], sources: set[str]) -> dict[Any, set[str]]:
         rows = model._base_manager.filter(**{f"{name}__in": keys})
         if model._meta.app_label == "organizations":
             rows = rows.exclude(pk__in=untouched(model, list(rows.values_list("pk", flat=True)), sources))
+        if model is Passkey:
+            rows = rows.exclude(pk__in=passkey_rows.brought(keys, sources))
         owners = set(rows.values_list(name, flat=True))
         if model is TwoFactor:
             owners -= factor_rows.brought(owners, sources)

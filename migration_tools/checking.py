@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -126,15 +127,25 @@ def check(user: LegacyUser, policy: Policy) -> Checked:
 
 
 def content_hash(user: LegacyUser) -> str:
-    """What was read, so that a later run sees what changed. Sessions come and go and do not count."""
+    """What was read, so that a later run sees what changed. Sessions come and go and do not count; neither
+    does how often a passkey was used."""
     content = (
         *(user.external_id, user.email, user.email_verified, user.name, user.image, user.username),
         *(user.phone_number, user.phone_number_verified, user.created_at, user.disabled, user.ban_reason),
         *(user.ban_expires, user.deleted_at, user.password, user.accounts, user.roles, user.groups),
-        *(user.is_staff, user.is_superuser, user.metadata, user.extra),
+        *(user.is_staff, user.is_superuser, user.metadata, _unused(user.extra)),
     )
     written = orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return blake2b(written, digest_size=16).hexdigest()
+
+
+def _unused(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the counters of passkeys."""
+    told = extra.get("passkeys")
+    if not isinstance(told, list):
+        return extra
+    passkeys = [{**one, "counter": None} if isinstance(one, dict) else one for one in told]
+    return {**extra, "passkeys": passkeys}
 
 
 def _address(user: LegacyUser, policy: Policy, warnings: list[str]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from better_auth import adopted_keys, clock, passwords, users
 from better_auth.events import publish
 from better_auth.models import Account, Session, Verification
 from better_auth.storage import verified_sessions
-from migration_tools import api_key_rows, factor_rows, journal, keeping, sealing
+from migration_tools import api_key_rows, factor_rows, journal, keeping, passkey_rows, sealing
 from migration_tools.changes import changes_since
 from migration_tools.events import MigrationRolledBack
 from migration_tools.leases import Lease
@@ -136,6 +136,8 @@ class Rollback:
                 before = factor_rows.kept_content(record.source, user.key)
                 after = factor_rows.content_of(former["factors"])
                 factor_rows.follow(user, before=before, after=after)
+                keep = former.get("own_passkeys", ())
+                passkey_rows.follow(user.key, before=before, after=after, keep=keep)
                 keeping.put_back(record.source, user.key, former["factors"])
         undone = {"state": RecordState.ROLLED_BACK, "user": None, "former": None}
         values = former["entry"] or undone

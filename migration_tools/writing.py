@@ -18,7 +18,15 @@ from better_auth.crypto.identifiers import token_digest
 from better_auth.models import CREDENTIAL
 from better_auth.storage import bulk
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
-from migration_tools import api_key_rows, factor_rows, identifiers, keeping, organization_rows, sealing
+from migration_tools import (
+    api_key_rows,
+    factor_rows,
+    identifiers,
+    keeping,
+    organization_rows,
+    passkey_rows,
+    sealing,
+)
 from migration_tools.factors import Factors
 from migration_tools.fingerprints import MADE_HERE, fingerprint
 from migration_tools.fingerprints import password_digest as digest_of
@@ -176,6 +184,7 @@ class Writer:
             if (checked := _checked(plan)).factors
         ]
         factors.arrive([one for one in told if one is not None])
+        passkey_rows.bring([(one.key, _content(plan)) for plan, one in zip(plans, coming, strict=True)])
 
     def _group(self, name: str) -> Any:
         if name not in self.groups:
@@ -197,6 +206,7 @@ class Writer:
         ]
         record = _locked(person)
         changes = _changes(plan)
+        own_passkeys = passkey_rows.credentials_of(person.key)
         former = {
             "columns": _columns_of(person, [*changes, "updated_at"]) if changes else {},
             "accounts": [one.id for one in lacking],
@@ -204,6 +214,7 @@ class Writer:
             "password": passwords.stored_forms(record) if plan.sets_password else [],
             "entry": _entry_of(plan),
             "factors": self._bring_factors(record, checked.factors),
+            "own_passkeys": own_passkeys,
         }
         arrivals.add_accounts(person.key, lacking)
         if changes:
@@ -222,8 +233,9 @@ class Writer:
     def _bring_factors(self, user: UserRecord, found: Factors | None) -> dict[str, Any] | None:
         """What was kept of them before."""
         former = keeping.replace(self.source, user.key, found)
-        after = found.content() if found else None
-        factor_rows.follow(user, before=factor_rows.content_of(former), after=after)
+        before, after = factor_rows.content_of(former), found.content() if found else None
+        factor_rows.follow(user, before=before, after=after)
+        passkey_rows.follow(user.key, before=before, after=after)
         return former
 
     def _bring_sessions(self, plan: Plan) -> None:
@@ -312,6 +324,13 @@ def _checked(plan: Plan) -> Any:
     if plan.item.checked is None:
         raise AssertionError("only planned for a record that was checked")
     return plan.item.checked
+
+
+def _content(plan: Plan) -> dict[str, Any] | None:
+    """What is kept of factors, in the clear."""
+    factors = _checked(plan).factors
+    content: dict[str, Any] | None = factors.content() if factors else None
+    return content
 
 
 def _sessions(plan: Plan) -> list[ArrivingSession]:

@@ -102,7 +102,7 @@ def read_registration(answer: Any, expected: Expectation) -> NewCredential:
         device_type=DEVICE_TYPES[found.credential_device_type],
         backed_up=found.credential_backed_up,
         aaguid=found.aaguid,
-        transports=_transports(answer["response"].get("transports")),
+        transports=transports_of(answer["response"].get("transports")),
         user_verified=found.user_verified,
     )
 
@@ -151,7 +151,7 @@ def _ensure_size(answer: Any) -> None:
             raise BadAnswer("the answer is too large")
 
 
-def _transports(told: Any) -> str:
+def transports_of(told: Any) -> str:
     """Hints for browsers, joined; whatever is none is passed over."""
     listed = told if isinstance(told, list) else []
     known = [one for one in listed if isinstance(one, str) and TRANSPORT.fullmatch(one)]

@@ -32,11 +32,13 @@ from migration_tools.sources import (
     better_auth_api_keys,
     better_auth_factors,
     better_auth_organizations,
+    better_auth_passkeys,
     watermarks,
 )
 from migration_tools.sources.better_auth_api_keys import ApiKeyTable
 from migration_tools.sources.better_auth_factors import FactorTable
 from migration_tools.sources.better_auth_organizations import OrganizationTables
+from migration_tools.sources.better_auth_passkeys import PasskeyTable
 from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
@@ -55,6 +57,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     **better_auth_organizations.OPTIONAL,
     **better_auth_api_keys.OPTIONAL,
     **better_auth_factors.OPTIONAL,
+    **better_auth_passkeys.OPTIONAL,
     "user": (*PLUGINS, *BANS),
     "account": (*ISSUER, "updatedAt"),
     "session": ("impersonatedBy", *ACTIVE),
@@ -63,7 +66,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
 WATERMARK = "updatedAt"
 # Of keys from before the table named them.
 ALGORITHMS = {"Ed25519": "EdDSA", "P-256": "ES256", "P-521": "ES512"}
-HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+HUMP = re.compile(r"(?<!^)(?<![A-Z])(?=[A-Z])")
 
 
 class BetterAuthDatabase(Source):
@@ -82,6 +85,7 @@ class BetterAuthDatabase(Source):
         self._account = self._names("account", ("userId", *ACCOUNT))
         self._session = self._names("session", ("userId", *SESSION))
         self._organizations = OrganizationTables(self.database, self._found_table, self._names)
+        self._passkeys = PasskeyTable(self.database, self._found_table, self._names)
         self._api_keys = ApiKeyTable(self.database, self._found_table, self._names)
         self._factors = FactorTable(self.database, self._found_table, self._names)
         self._watermarks()
@@ -96,12 +100,14 @@ class BetterAuthDatabase(Source):
             places = {key: _places(rows) for key, (rows, _) in in_organizations.items()}
             api_keys = self._api_keys.keys_of(keys, places)
             factors = self._factors.rows_of(keys)
+            passkeys = self._passkeys.rows_of(keys)
             for row in page:
                 key = row["__key"]
                 place, position = f"user {key}", position_of(key)
                 try:
                     user = self._user_from(row, accounts.get(key, ()), sessions.get(key, ()))
                     self._add_factors(user, row, factors.get(key, ()))
+                    _add_passkeys(user, passkeys.get(key, ()))
                     user.organization_rows, is_incomplete = in_organizations.get(key, ((), False))
                     if is_incomplete:
                         user.warnings.append(better_auth_organizations.UNREADABLE)
@@ -323,6 +329,14 @@ def _read_accounts(user: LegacyUser, rows: Sequence[Mapping[str, Any]]) -> None:
             scope = text_of(row["scope"], "scope")
             found.append(LegacyAccount(provider, subject, issuer=issuer, scope=scope, created_at=created_at))
     user.accounts = tuple(found)
+
+
+def _add_passkeys(user: LegacyUser, rows: Sequence[Mapping[str, Any]]) -> None:
+    found, is_incomplete = better_auth_passkeys.passkeys_of(rows)
+    if found:
+        user.extra = {**user.extra, "passkeys": found}
+    if is_incomplete:
+        user.warnings.append(better_auth_passkeys.UNREADABLE)
 
 
 def _sessions(rows: Sequence[Mapping[str, Any]]) -> Iterator[LegacySession]:
