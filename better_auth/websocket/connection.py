@@ -36,9 +36,10 @@ _numbers = itertools.count()
 
 
 class Connection:
-    """``holder``: its name among the leases, ``leased``: its subjects; ``identity``: None until it is known;
-    ``watched``: names of what it depends on beside that (``open_sockets``); ``is_guarded``: its application
-    asks for permissions; ``on_change``: what that is told when something has changed.
+    """``protocol``: selected where it is closed at once; ``holder``: its name among the leases, ``leased``:
+    its subjects; ``identity``: None until it is known; ``watched``: names of what it depends on beside that
+    (``open_sockets``); ``is_guarded``: its application asks for permissions; ``on_change``: what that is told
+    when something has changed.
 
     ``heard_at``, ``asked_at`` (of the heartbeat) and ``writing_since`` are of ``time.monotonic()``, or 0.
     """
@@ -62,6 +63,7 @@ class Connection:
         "leased",
         "on_change",
         "opened_at",
+        "protocol",
         "task",
         "warned",
         "watched",
@@ -81,6 +83,7 @@ class Connection:
         self.opened_at = self.heard_at = now
         self.asked_at = self.writing_since = 0.0
         self.failed_tokens = 0
+        self.protocol: str | None = None
         self.watched: tuple[str, ...] = ()
         self.ending: Ending | None = None
         self.on_change: Callable[[bool], Message] | None = None
@@ -150,7 +153,8 @@ class Connection:
     async def _send_farewell(self, ending: Ending) -> None:
         if not self.is_accepted:
             self.is_accepted = True
-            await self._send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+            # A browser that has offered protocols fails where none of them is selected.
+            await self._send({"type": "websocket.accept", "subprotocol": self.protocol, "headers": []})
         if ending.told:
             await self._send({"type": "websocket.send", "text": ending.told})
         await self._send({"type": "websocket.close", "code": int(ending.code), "reason": ending.reason})
@@ -231,7 +235,8 @@ class Connection:
         with suppress(asyncio.QueueFull):
             code = self.ending.code if self.ending else LOST
             inbox.put_nowait({"type": "websocket.disconnect", "code": code})
-        await asyncio.wait({running}, timeout=APPLICATION_SECONDS)
+        if not self.writing_since:  # else it waits for a client that does not read
+            await asyncio.wait({running}, timeout=APPLICATION_SECONDS)
         running.cancel()
         await asyncio.wait({running}, timeout=APPLICATION_SECONDS)
 

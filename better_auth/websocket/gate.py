@@ -44,6 +44,7 @@ class Gate:
         connection, sockets = Connection(receive, send), sockets_of(self.authority)
         connection.task = asyncio.current_task()
         shown = handshake.read(scope)
+        connection.protocol = shown.protocol
         visit = Visit(
             connection,
             shown,

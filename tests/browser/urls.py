@@ -41,6 +41,7 @@ urlpatterns = [
     path("client", client),
     path("attempts", plain, {"name": "attempts"}),
     path("proxied", plain, {"name": "proxied"}),
+    path("sockets", plain, {"name": "sockets"}),
     re_path(r"^node_modules/(?P<file>.+)$", module),
     *urlpatterns,
 ]

@@ -76,6 +76,12 @@ def test_a_token_needs_no_origin(opened: Open, ann: Answer) -> None:
     assert opened(origin=EVIL, headers={"Authorization": f"Bearer {token_of(ann)}"}).hear()["success"]
 
 
+def test_who_is_refused_gets_the_protocol_that_browsers_insist_on(opened: Open) -> None:
+    socket = opened(protocols=("better-auth", "better-auth.token.nonsense"))
+    assert socket.connection.subprotocol == "better-auth"
+    assert socket.closed()[0] == 4401
+
+
 def test_a_foreign_page_is_not_let_in_beside_a_bad_token(opened: Open, ann: Answer) -> None:
     protocols = ("better-auth", "better-auth.token.nonsense")
     socket = opened(cookie=ann.session_cookie, origin=EVIL, protocols=protocols)
