@@ -31,7 +31,7 @@ from better_auth.storage.records import has_user_row
 HOOKS = tuple(field.name for field in dataclasses.fields(HookSettings))
 SHORTEST_SECRET = 32
 LEAST_VARIETY = 10
-# Read by the ready-to-run project and its commands, or awaited by them, and no settings of their own.
+# Read by the ready-to-run project and its commands, and no settings of their own.
 PROJECT_VARIABLES = frozenset(
     {
         "BETTER_AUTH_ADMIN_EMAIL",
@@ -44,6 +44,7 @@ PROJECT_VARIABLES = frozenset(
         "BETTER_AUTH_DATA_DIR",
         "BETTER_AUTH_ENV",
         "BETTER_AUTH_LOG_FORMAT",
+        "BETTER_AUTH_SOCIAL_PROVIDERS",
     }
 )
 WELL_KNOWN_SECRETS = ("better-auth-secret", "changeme", "change-me", "secret", "django-insecure")

@@ -55,6 +55,18 @@ class ErrorCode(Enum):
     FAILED_TO_UNLINK_LAST_ACCOUNT = "You can't unlink your last account"
     ACCOUNT_NOT_FOUND = "Account not found"
     PROVIDER_NOT_FOUND = "Provider not found"
+    ACCESS_TOKEN_NOT_FOUND = "Access token not found"
+    FAILED_TO_GET_ACCESS_TOKEN = "Failed to get a valid access token"
+    FAILED_TO_REFRESH_ACCESS_TOKEN = "Failed to refresh access token"
+    REFRESH_TOKEN_NOT_FOUND = "Refresh token not found"
+    ID_TOKEN_NOT_SUPPORTED = "id_token not supported"
+    USER_EMAIL_NOT_FOUND = "User email not found"
+    OAUTH_LINK_ERROR = "account not linked"
+    SOCIAL_ACCOUNT_ALREADY_LINKED = "Social account already linked"
+    LINKING_NOT_ALLOWED = "Account not linked - linking not allowed"
+    LINKING_DIFFERENT_EMAILS_NOT_ALLOWED = "Account not linked - different emails not allowed"
+    LINKING_FAILED = "Account not linked - unable to create account"
+    INVALID_OAUTH_CONFIGURATION = "Invalid OAuth configuration"
     PROVIDER_NOT_CONFIGURED = "Account is not associated with a configured social provider."
     PROVIDER_NOT_SUPPORTED = "Provider is not supported."
     CROSS_SITE_NAVIGATION_LOGIN_BLOCKED = (
@@ -179,6 +191,14 @@ class TooManyRequests(AuthError):
     def __init__(self, *, retry_after: int) -> None:
         text = "Too many requests. Please try again later."
         super().__init__(message=text, headers={"X-Retry-After": str(retry_after)})
+
+
+class Conflict(AuthError):
+    status = 409
+
+
+class ExpectationFailed(AuthError):
+    status = 417
 
 
 class Unprocessable(AuthError):

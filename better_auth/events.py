@@ -39,6 +39,7 @@ class AuthMethod(StrEnum):
     JWT = "jwt"
     ACCESS_TOKEN = "access_token"
     API_KEY = "api_key"
+    SOCIAL = "social"
     LEGACY_JWT = "legacy_jwt"
     IMPERSONATION = "impersonation"
     PASSKEY = "passkey"
@@ -272,6 +273,12 @@ class EmailChangeRequested(Event):
 
 class EmailChanged(Event):
     type = "email_changed"
+
+
+class AccountLinked(Event):
+    """A user can sign in with one more identity at a provider."""
+
+    type = "account_linked"
 
 
 class AccountUnlinked(Event):

@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     TWO_FACTOR_CHALLENGE = "two-factor-challenge"
     TWO_FACTOR_CODE = "two-factor-code"
     TRUSTED_DEVICE = "trusted-device"
+    SOCIAL_STATE = "auth-state"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from better_auth.conf import InvalidSettings, from_environment
+from better_auth.conf import InvalidSettings, from_environment, merge
 from better_auth.conf.loading import FALSE_WORDS, TRUE_WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,12 +23,8 @@ SUCCEEDED = {
     "BCRYPT_COST": "passwords are hashed with Argon2id; set BETTER_AUTH_ARGON2_TIME_COST and "
     "BETTER_AUTH_ARGON2_MEMORY_COST instead",
 }
-# Accepted already, so that a deployment can be prepared; what they configure comes with a later version.
-AWAITED = {
-    "GOOGLE_CLIENT_ID": "sign-in with Google",
-    "GOOGLE_CLIENT_SECRET": "sign-in with Google",
-    "GOOGLE_REDIRECT_URI": "sign-in with Google",
-}
+# Of each: ``<NAME>_CLIENT_ID``, ``<NAME>_CLIENT_SECRET`` and ``<NAME>_REDIRECT_URI``.
+PROVIDERS = ("google", "github", "microsoft", "apple", "facebook", "gitlab", "discord", "linkedin", "slack")
 # A statement that a connection has seen so often is prepared.
 PREPARE_THRESHOLD = 2
 SQLITE_OPTIONS = {
@@ -52,11 +48,23 @@ def ensure_no_succeeded_variable(environ: Mapping[str, str]) -> None:
             raise ImproperlyConfigured(f"{name} is not used here: {successor}.")
 
 
-def warn_of_awaited_variables(environ: Mapping[str, str]) -> None:
-    """Say that a variable is known but has no effect yet, rather than leave somebody to wonder."""
-    for name, purpose in AWAITED.items():
-        if environ.get(name):
-            warnings.warn(f"{name} is set, but {purpose} comes with a later version.", stacklevel=2)
+def providers(environ: Mapping[str, str]) -> dict[str, Any]:
+    """``SOCIAL.PROVIDERS``: those whose client id is set, and whatever ``BETTER_AUTH_SOCIAL_PROVIDERS`` tells
+    as JSON, which outdoes them. Raises ``ImproperlyConfigured``, without the text."""
+    found: dict[str, Any] = {}
+    for provider in PROVIDERS:
+        names = ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI")
+        given = {name: environ.get(f"{provider.upper()}_{name}", "") for name in names}
+        if given["CLIENT_ID"]:
+            found[provider] = {name: text for name, text in given.items() if text}
+    try:
+        told = json.loads(environ.get("BETTER_AUTH_SOCIAL_PROVIDERS") or "{}")
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or not all(isinstance(one, dict) for one in told.values()):
+        hint = 'expected JSON such as {"acme": {"DISCOVERY_URL": "https://…", "CLIENT_ID": "…"}}'
+        raise ImproperlyConfigured(f"BETTER_AUTH_SOCIAL_PROVIDERS: {hint}")
+    return merge(found, told)
 
 
 def declared_settings(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from config import environment
 from config.environment import ROOT
 
 environment.ensure_no_succeeded_variable(os.environ)
-environment.warn_of_awaited_variables(os.environ)
 DATA_DIR = environment.data_directory(os.environ)
 IS_PRODUCTION = environment.is_production(os.environ)
 PUBLIC_ORIGIN = environment.public_origin(os.environ)
@@ -122,6 +121,7 @@ BETTER_AUTH: dict[str, Any] = merge(
         "RATE_LIMIT": {"ENABLED": IS_PRODUCTION},
         "PASSKEY": environment.passkey_domain(os.environ),
         "JWT": environment.shared_jwt_secret(os.environ),
+        "SOCIAL": {"PROVIDERS": environment.providers(os.environ)},
         "API_KEYS": {"ENABLE_SESSION": True},
         "AUTHENTICATORS": ["apikeys.authenticator.authenticate", *DEFAULT_AUTHENTICATORS],
     },

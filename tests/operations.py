@@ -26,6 +26,7 @@ VALID_BODIES: dict[str, Any] = {
     "/sign-in/username": {"username": "ann.l", "password": PASSWORD},
     "/is-username-available": {"username": "ann.l"},
     "/sign-in/social": {"provider": "google"},
+    "/one-tap/callback": {"idToken": "x"},
     "/request-password-reset": {"email": "ann@example.com"},
     "/reset-password": {"newPassword": "long enough", "token": "x"},
     "/send-verification-email": {"email": "ann@example.com"},

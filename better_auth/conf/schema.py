@@ -29,6 +29,7 @@ from better_auth.conf.sign_in_schema import (
     MultiSessionSettings,
     OneTimeTokenSettings,
 )
+from better_auth.conf.social_schema import AccountSettings, SocialSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
 from better_auth.conf.trust_schema import ZeroTrustSettings
 from better_auth.conf.two_factor_schema import TwoFactorSettings
@@ -159,13 +160,6 @@ class UserSettings:
         "You have been banned from this application. Please contact support if you believe this is an error.",
         "What a banned user is told.",
         env="BETTER_AUTH_BANNED_MESSAGE",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSettings:
-    allow_unlinking_all: bool = setting(
-        False, "The last way to sign in can be removed.", env="BETTER_AUTH_ALLOW_UNLINKING_ALL"
     )
 
 
@@ -358,6 +352,7 @@ class BetterAuthSettings:
     admin: AdminSettings = group(AdminSettings, "The admin API.")
     two_factor: TwoFactorSettings = group(TwoFactorSettings, "Second factors.")
     account: AccountSettings = group(AccountSettings, "Linked accounts.")
+    social: SocialSettings = group(SocialSettings, "Sign-in with providers.")
     rate_limit: RateLimitSettings = group(RateLimitSettings, "Limits.")
     zero_trust: ZeroTrustSettings = group(ZeroTrustSettings, "Zero trust.")
     metrics: MetricsSettings = group(MetricsSettings, "Metrics.")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 
 from better_auth import clock
 from better_auth.crypto.identifiers import new_id
 from better_auth.models.user import ID_LENGTH
+from better_auth.sealing import SealedColumn
 
 CREDENTIAL = "credential"
 
@@ -30,6 +33,12 @@ class Account(models.Model):
     password = models.TextField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
+
+    sealed_columns: ClassVar = (
+        SealedColumn("access_token"),
+        SealedColumn("refresh_token"),
+        SealedColumn("id_token"),
+    )
 
     class Meta:
         db_table = "better_auth_accounts"

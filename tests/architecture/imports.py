@@ -53,6 +53,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "access_tokens",
+                "account_notices",
                 "accounts",
                 "adopted_keys",
                 "adoption",
@@ -77,6 +78,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
         ),
     ),
     ("what lifecycles share", frozenset({"additional_fields", "hashing", "hooks", "usernames"})),
+    ("providers of identities", frozenset({"providers"})),
     ("storage", frozenset({"storage"})),
     ("models", frozenset({"models"})),
     # Without models: a service that trusts another auth server has none of our tables.
@@ -107,6 +109,7 @@ EDGE_MODULES = ("endpoints", "delivery")
 
 # Imports within one layer, each for a reason.
 SIDEWAYS = {
+    ("account_notices", "mail"): "a notice is a mail",
     ("access_tokens", "signing_keys"): "a signed token is signed, and verified, by the keys of the moment",
     ("legacy", "passwords"): "where nobody else is asked, our own check stands alone",
     ("password_strength", "passwords"): "the estimate shows what the policy holds against a password",

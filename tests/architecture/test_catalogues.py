@@ -51,6 +51,7 @@ PROTOCOL_ROUTES = {
     ("POST", "/get-access-token"),
     ("POST", "/refresh-token"),
     ("GET", "/account-info"),
+    ("POST", "/one-tap/callback"),
     ("GET", "/token"),
     ("GET", "/jwks"),
     ("GET", "/admin/list-users"),

@@ -396,3 +396,24 @@ def test_secrets_for_what_rests(configure: Configure, secrets: list[str], ids: l
     found = {one: told(one) for one in ("better_auth.E050", "better_auth.E051", "better_auth.E052")}
     assert [one[-4:] for one, texts in found.items() if texts] == ids
     assert GOOD_SECRET not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("settings_of_it", "expected"),
+    [
+        ({"DISCOVERY_URL": "https://id.example/.well-known/openid-configuration", "CLIENT_ID": "c"}, []),
+        ({"DISCOVERY": "https://id.example", "CLIENT_ID": "c"}, ["better_auth.E070"]),
+        ("https://id.example", ["better_auth.E070"]),
+        ({"CLIENT_ID": "c"}, ["better_auth.E071"]),
+        ({"BACKEND": "gitea"}, ["better_auth.E072"]),
+        ({"BACKEND": "gitea", "CLIENT_ID": "c", "TOKEN_URL": "http://id.example/"}, ["better_auth.E073"]),
+        ({"BACKEND": "gitea", "CLIENT_ID": "c", "TOKEN_URL": "http://127.0.0.1:9/"}, []),
+        ({"BACKEND": "gitea", "CLIENT_ID": "c", "MAP_PROFILE": "no.such.thing"}, ["better_auth.E074"]),
+    ],
+)
+def test_a_provider_that_can_not_be_used(
+    configure: Configure, settings_of_it: Any, expected: list[str]
+) -> None:
+    configure(SOCIAL={"PROVIDERS": {"acme": settings_of_it}})
+    ids = ("E070", "E071", "E072", "E073", "E074")
+    assert [one for one in (f"better_auth.{id}" for id in ids) if told(one)] == expected

@@ -7,7 +7,6 @@ import os
 import stat
 import subprocess
 import sys
-import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,23 +69,31 @@ class TestAwaitedAndRefused:
         )
         assert declared == {"PASSWORD": {"ARGON2_TIME_COST": 3, "ARGON2_MEMORY_COST": 65536}}
 
-    @pytest.mark.parametrize(
-        ("name", "purpose"),
-        [
-            ("GOOGLE_CLIENT_ID", "sign-in with Google"),
-            ("GOOGLE_CLIENT_SECRET", "sign-in with Google"),
-            ("GOOGLE_REDIRECT_URI", "sign-in with Google"),
-        ],
-    )
-    def test_an_awaited_variable_is_accepted_with_a_word_and_never_shown(
-        self, name: str, purpose: str
-    ) -> None:
-        environment.ensure_no_succeeded_variable({name: "s3cr3t-value"})
-        with pytest.warns(UserWarning, match=name) as told:
-            environment.warn_of_awaited_variables({name: "s3cr3t-value"})
-        assert [str(one.message) for one in told] == [
-            f"{name} is set, but {purpose} comes with a later version."
-        ]
+    def test_providers_are_those_whose_client_id_is_set(self) -> None:
+        google = {
+            "GOOGLE_CLIENT_ID": "g",
+            "GOOGLE_CLIENT_SECRET": "s",
+            "GOOGLE_REDIRECT_URI": "https://a.example/x",
+        }
+        told = '{"acme": {"CLIENT_ID": "c"}, "google": {"PROMPT": "login"}}'
+        found = environment.providers(
+            {**google, "GITHUB_CLIENT_SECRET": "alone", "BETTER_AUTH_SOCIAL_PROVIDERS": told}
+        )
+        assert found == {
+            "google": {
+                "CLIENT_ID": "g",
+                "CLIENT_SECRET": "s",
+                "REDIRECT_URI": "https://a.example/x",
+                "PROMPT": "login",
+            },
+            "acme": {"CLIENT_ID": "c"},
+        }
+
+    @pytest.mark.parametrize("text", ["{", "[]", '{"acme": 5}', '"s3cr3t"'])
+    def test_providers_that_can_not_be_read_are_refused_unseen(self, text: str) -> None:
+        with pytest.raises(ImproperlyConfigured, match="BETTER_AUTH_SOCIAL_PROVIDERS") as caught:
+            environment.providers({"BETTER_AUTH_SOCIAL_PROVIDERS": text})
+        assert "s3cr3t" not in str(caught.value)
 
     @pytest.mark.parametrize(
         ("variables", "secret"),
@@ -104,11 +111,8 @@ class TestAwaitedAndRefused:
         assert settings["BETTER_AUTH"].get("JWT", {}).get("SECRET") == secret
 
     def test_an_empty_variable_is_none(self) -> None:
-        empty = dict.fromkeys([*environment.SUCCEEDED, *environment.AWAITED], "")
-        environment.ensure_no_succeeded_variable(empty)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            environment.warn_of_awaited_variables(empty)
+        environment.ensure_no_succeeded_variable(dict.fromkeys(environment.SUCCEEDED, ""))
+        assert environment.providers({"GOOGLE_CLIENT_ID": "", "BETTER_AUTH_SOCIAL_PROVIDERS": ""}) == {}
 
 
 class TestMode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from better_auth import accounts
+from better_auth import account_notices, accounts
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import AccountUnlinked, Client, publish
@@ -20,5 +20,6 @@ def unlink_account(user: UserRecord, *, row_id: str, client: Client) -> None:
                 raise BadRequest(ErrorCode.ACCOUNT_NOT_FOUND)
             details = {"provider": account.provider_id}
             publish(AccountUnlinked(client=client, subject_id=user.id, details=details))
+            account_notices.tell_removed(user, provider_id=account.provider_id)
     except accounts.LastAccount:
         raise BadRequest(ErrorCode.FAILED_TO_UNLINK_LAST_ACCOUNT) from None

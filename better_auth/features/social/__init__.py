@@ -1,1 +1,1 @@
-"""Sign-in with providers; without any configured, the refusals that the protocol names."""
+"""Sign-in with providers of identities, and the accounts there that users link."""

@@ -60,6 +60,8 @@ def value_of(one: Setting) -> Any:
 def _shown(one: Setting, value: Any) -> str:
     if one.path[-1] in SECRETS:
         return "(set, not shown)" if value else "(not set)"
+    if one.key == "SOCIAL.PROVIDERS":  # with secrets in them
+        return f"{', '.join(value) or 'none'} (not shown)"
     return repr(list(value)) if isinstance(value, tuple) else repr(value)
 
 
