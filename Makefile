@@ -14,7 +14,7 @@ GRANIAN_FLAGS = --interface asginl --host 127.0.0.1 --workers 1 --workers-kill-t
 KEPT_MEMORY = MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=134217728
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime run test conformance bench lint format lock clean
+.PHONY: help setup setup-runtime run test hammer conformance bench lint format lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ run: setup-runtime ## Migrate, make the first operator, serve on 127.0.0.1:${POR
 
 test: setup ## Check the code and run every test, on PostgreSQL and Redis too where they answer
 	@$(PY) tests/run_tests.py
+
+hammer: setup ## Use API keys in parallel ROUNDS (100) times over; on the databases of DATABASE_URL and REDIS_URL
+	@ROUNDS=$${ROUNDS:-100} $(PY) -m pytest -n0 -q -x tests/processes/test_api_keys.py -k "as_many or as_exact or comes_once"
 
 conformance: setup ## Run the official client against a fresh server (ONLY=, CASES=, CONFORMANCE_DIR=, DOOR=shut)
 	@$(PY) tests/conformance/run_conformance.py
