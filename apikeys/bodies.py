@@ -8,7 +8,16 @@ from typing import Any
 from rest_framework import serializers
 
 from apikeys.columns import LARGEST
-from better_auth.http.fields import Body, StrictBoolean, StrictField, StrictNumber, StrictObject, StrictText
+from better_auth.http.fields import (
+    Anything,
+    Body,
+    StrictBoolean,
+    StrictChoice,
+    StrictField,
+    StrictNumber,
+    StrictObject,
+    StrictText,
+)
 
 PREFIX = re.compile(r"[A-Za-z0-9_-]+")
 LONGEST_ID = 255
@@ -63,29 +72,6 @@ class Prefix(StrictText):
                 "Invalid prefix format, must be alphanumeric and contain only underscores and hyphens."
             )
         return text
-
-
-class Choice(StrictText):
-    def __init__(self, *choices: str) -> None:
-        super().__init__(required=False)
-        self.choices = choices
-
-    def to_internal_value(self, value: Any) -> str:
-        text = super().to_internal_value(value)
-        if text not in self.choices:
-            options = "|".join(f'"{one}"' for one in self.choices)
-            raise serializers.ValidationError(f"Invalid option: expected one of {options}")
-        return text
-
-
-class Anything(serializers.Field):  # type: ignore[type-arg]
-    """Whatever JSON can say; the rule judges it."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False, allow_null=True)
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data
 
 
 class Permissions(StrictObject):
@@ -153,4 +139,4 @@ class ListQuery(Body):
     limit = Count()
     offset = Count()
     sortBy = StrictText(required=False)
-    sortDirection = Choice("asc", "desc")
+    sortDirection = StrictChoice("asc", "desc")

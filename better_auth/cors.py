@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from better_auth.either_way import EitherWay
 from better_auth.http import cors
 from better_auth.http.origin import own_origin
 
@@ -17,20 +16,11 @@ GRANTED = "Access-Control-Allow-Origin"
 EXPOSED = "Access-Control-Expose-Headers"
 
 
-class CorsMiddleware:
+class CorsMiddleware(EitherWay):
     """Put it above whatever answers by itself (below ``SecurityMiddleware``).
 
     An answer that has a grant already, of another CORS middleware, keeps that one.
     """
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:

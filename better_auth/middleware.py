@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -17,6 +17,7 @@ from better_auth.authentication.credentials import InvalidCredentials
 from better_auth.authentication.pipeline import authenticate_leniently
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
+from better_auth.either_way import EitherWay
 from better_auth.http import known_keys
 from better_auth.http.credentials import from_request
 from better_auth.http.handover import hand_over, listen
@@ -25,22 +26,13 @@ GetResponse = Callable[[HttpRequest], Any]
 UNKNOWN = object()
 
 
-class BetterAuthMiddleware:
+class BetterAuthMiddleware(EitherWay):
     """Put it below ``AuthenticationMiddleware``; where nobody is signed in here, that one's user stands.
 
     Nothing is looked up before a view asks. In async views: ``await request.aprincipal()`` and
     ``await request.auser()``. A session that was prolonged by the request has its cookie renewed, and an
     answer that may depend on the caller is never a shared cache's for others.
     """
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         caller = Caller(request)

@@ -12,22 +12,11 @@ from django.utils.dateparse import parse_datetime
 
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.storage.records import UserRecord
+from better_auth.storage.user_search import LOOKUPS, NEGATED
 from organizations import membership, organization, people
 from organizations.errors import Code, Denial
 from organizations.models import Member
 
-LOOKUPS = {
-    "eq": "exact",
-    "lt": "lt",
-    "lte": "lte",
-    "gt": "gt",
-    "gte": "gte",
-    "in": "in",
-    "contains": "contains",
-    "starts_with": "startswith",
-    "ends_with": "endswith",
-}
-NEGATED = {"ne": "exact", "not_in": "in"}
 # In the protocol's order, which messages show.
 OPERATORS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "starts_with", "ends_with")
 # Databases take only so many parameters in a statement.
@@ -121,7 +110,7 @@ def _condition(page: Page) -> Q:
         raise _bad_value()
     else:
         wanted = read(value)
-    found = Q(**{f"{column}__{(LOOKUPS | NEGATED)[operator]}": wanted})
+    found = Q(**{f"{column}__{LOOKUPS[NEGATED.get(operator, operator)]}": wanted})
     return ~found if operator in NEGATED else found
 
 

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from better_auth.either_way import EitherWay
 from organizations import current
 from organizations.models import Member, Organization
 
 UNKNOWN = object()
 
 
-class OrganizationMiddleware:
+class OrganizationMiddleware(EitherWay):
     """Put it below ``BetterAuthMiddleware``, which finds out who calls.
 
     Nothing is looked up before a view asks, and then once. In async views: ``await request.aorganization()``
     and ``await request.amembership()``.
     """
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         Stay(request).attach()

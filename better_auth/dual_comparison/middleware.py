@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from better_auth.conf import auth_settings
 from better_auth.dual_comparison import recording
+from better_auth.either_way import EitherWay
 from better_auth.http.credentials import from_request
 
 NOWHERE = "(no route)"
 
 
-class DualComparisonMiddleware:
+class DualComparisonMiddleware(EitherWay):
     """Anywhere in ``MIDDLEWARE``. Off while ``DUAL_AUTH.ENABLED`` is; our own endpoints are left out, because
     sessions end there between one look and the other."""
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if auth_settings.dual_auth.enabled and _is_drawn() and not _is_ours(request.path_info):

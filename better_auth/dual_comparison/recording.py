@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -22,6 +21,7 @@ from better_auth.dual_comparison.comparing import Finding, compare
 from better_auth.events import observe
 from better_auth.models import DualDifference
 from better_auth.models.dual_difference import AGREE
+from better_auth.one_by_one import OneByOne
 from better_auth.paced_log import PacedLog
 
 logger = logging.getLogger("better_auth.dual_comparison")
@@ -92,39 +92,18 @@ def _write(key: Key, count: _Count) -> None:
 Job = tuple[Credentials, str, str]
 
 
-class Behind:
-    """A bounded queue with one thread, which keeps no process from ending."""
-
-    def __init__(self) -> None:
-        self._jobs: queue.Queue[Job] = queue.Queue(MOST_WAITING)
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def put(self, job: Job) -> None:
-        """Never waits."""
+def _work(jobs: queue.Queue[Job]) -> None:
+    counts = Counts()
+    while True:
         try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            observe("dual_comparison", "dropped")
-            return
-        if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-            with self._lock:
-                if self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(target=self._work, name="dual-comparison", daemon=True)
-                    self._thread.start()
-
-    def _work(self) -> None:
-        counts = Counts()
-        while True:
-            try:
-                # Without anything to be written there is nothing to wake up for.
-                note(self._jobs.get(timeout=FLUSH_SECONDS if counts.by_key else None), counts)
-                is_quiet = self._jobs.empty()
-            except queue.Empty:
-                is_quiet = True
-            if is_quiet and counts.by_key:
-                counts.flush()
-                connections.close_all()  # a thread that waits holds none of a pool's
+            # Without anything to be written there is nothing to wake up for.
+            note(jobs.get(timeout=FLUSH_SECONDS if counts.by_key else None), counts)
+            is_quiet = jobs.empty()
+        except queue.Empty:
+            is_quiet = True
+        if is_quiet and counts.by_key:
+            counts.flush()
+            connections.close_all()  # a thread that waits holds none of a pool's
 
 
 def note(job: Job, counts: Counts) -> None:
@@ -141,12 +120,13 @@ def note(job: Job, counts: Counts) -> None:
         counts.add(route, method, finding)
 
 
-_behind = Behind()
+_behind: OneByOne[Job] = OneByOne("dual-comparison", _work, most=MOST_WAITING)
 
 
 def behind(job: Job) -> None:
     """Hand it over; the request goes on."""
-    _behind.put(job)
+    if not _behind.put(job):
+        observe("dual_comparison", "dropped")
 
 
 def at_once(job: Job) -> None:

@@ -98,6 +98,30 @@ class StrictEmail(StrictText):
         return text
 
 
+class StrictChoice(StrictText):
+    """One of a few words."""
+
+    def __init__(self, *choices: str) -> None:
+        super().__init__(required=False)
+        self.choices = choices
+
+    def to_internal_value(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            options = "|".join(f'"{one}"' for one in self.choices)
+            raise serializers.ValidationError(f"Invalid option: expected one of {options}")
+        return value
+
+
+class Anything(serializers.Field):  # type: ignore[type-arg]
+    """Whatever JSON can say: the rule judges it."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
 class StrictBoolean(StrictField):
     expected = "boolean"
     types = (bool,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
@@ -13,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 
 from better_auth.authorization_header import bearer_token
 from better_auth.conf import auth_settings
+from better_auth.either_way import EitherWay
 from better_auth.errors import AuthServerUnavailable
 from better_auth.resource_server.authentication import TokenRefused, aauthenticate, authenticate
 from better_auth.resource_server.principal import Principal
@@ -20,7 +20,7 @@ from better_auth.resource_server.principal import Principal
 GetResponse = Callable[[HttpRequest], Any]
 
 
-class ResourceServerMiddleware:
+class ResourceServerMiddleware(EitherWay):
     """Verifies the bearer token of a request, if it has one, before any view.
 
     ``request.principal`` is then a ``Principal`` and ``request.user`` its user; with no token, or a bad one,
@@ -28,16 +28,10 @@ class ResourceServerMiddleware:
     can't be asked, no view is reached: 503 with ``Retry-After``.
     """
 
-    sync_capable = True
-    async_capable = True
-
     def __init__(self, get_response: GetResponse) -> None:
         if not auth_settings.auth_server.url:
             raise ImproperlyConfigured("ResourceServerMiddleware needs BETTER_AUTH['AUTH_SERVER']['URL'].")
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
+        super().__init__(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:

@@ -53,6 +53,7 @@ class Page:
     total: int
 
 
+# What the protocol calls it, here and in the lists of organizations, and how the ORM does.
 LOOKUPS = {
     "eq": "exact",
     "lt": "lt",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
 from better_auth.conf import auth_settings
+from better_auth.either_way import EitherWay
 from better_auth.errors import AuthError
 from better_auth.zero_trust import gate
 from better_auth.zero_trust.gate import Gate
@@ -20,23 +21,17 @@ from better_auth.zero_trust.policies import Policy
 JUDGED = "_better_auth_judged"
 
 
-class ZeroTrustMiddleware:
+class ZeroTrustMiddleware(EitherWay):
     """Put it last, below ``BetterAuthMiddleware``: what stands above it is asked before anybody is known, and
     what stands below may answer nobody else.
 
     Raises ``ImproperlyConfigured`` where a policy can't be read: a mistake must not open a path.
     """
 
-    sync_capable = True
-    async_capable = True
-
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
+        super().__init__(get_response)
         self._gate: Gate | None = None
         self._read_from: Any = None
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
         self._current()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
 
 from django.db import close_old_connections
 
 from better_auth.errors import ServiceUnavailable
 from better_auth.legacy import Waiting
+from better_auth.one_by_one import OneByOne
 from migration_tools.lazy import claims
 
 logger = logging.getLogger("migration_tools.lazy")
@@ -20,38 +20,20 @@ MOST_WAITING = 1000
 Job = Callable[[], object]
 
 
-class Lookups:
-    """A bounded queue with one thread, which keeps no process from ending."""
-
-    def __init__(self) -> None:
-        self._jobs: queue.Queue[Job] = queue.Queue(MOST_WAITING)
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def put(self, job: Job) -> None:
-        """One that finds the queue full is dropped, with a log line: the person has to ask again."""
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            logger.error("a look-up in the legacy system was dropped: %d are waiting already", MOST_WAITING)
-            return
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                self._thread = threading.Thread(target=self._work, name="legacy-lookups", daemon=True)
-                self._thread.start()
-
-    def _work(self) -> None:
-        while True:
-            run_safely(self._jobs.get())
-            close_old_connections()
+def _work(jobs: queue.Queue[Job]) -> None:
+    while True:
+        run_safely(jobs.get())
+        close_old_connections()
 
 
-_lookups = Lookups()
+_lookups: OneByOne[Job] = OneByOne("legacy-lookups", _work, most=MOST_WAITING)
 
 
 def behind(job: Job) -> None:
-    """Run it beside the requests."""
-    _lookups.put(job)
+    """Run it beside the requests. One that finds the queue full is dropped, with a log line: the person has
+    to ask again."""
+    if not _lookups.put(job):
+        logger.error("a look-up in the legacy system was dropped: %d are waiting already", MOST_WAITING)
 
 
 def run_safely(job: Job) -> None:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest
 from better_auth.http.endpoint import Access, Call
-from better_auth.http.fields import Body, StrictField, StrictText
+from better_auth.http.fields import Body, StrictChoice, StrictField, StrictText
 from better_auth.http.reply import Reply
 from organizations import listing, membership, wire
 from organizations import members as rules
@@ -19,21 +19,6 @@ from organizations.errors import Code
 from organizations.fields import Id, TextOrTexts
 from organizations.listing import OPERATORS, Page
 from organizations.operation import chosen_organization, operation
-
-
-class Choice(StrictText):
-    """One of a few words."""
-
-    def __init__(self, *choices: str) -> None:
-        super().__init__(required=False)
-        self.choices = choices
-
-    def to_internal_value(self, value: Any) -> str:
-        text = super().to_internal_value(value)
-        if text not in self.choices:
-            shown = "|".join(f'"{one}"' for one in self.choices)
-            raise serializers.ValidationError(f"Invalid option: expected one of {shown}")
-        return text
 
 
 class FilterValue(StrictField):
@@ -52,10 +37,10 @@ class MembersQuery(OrganizationQuery):
     limit = NumberText(required=False)
     offset = NumberText(required=False)
     sortBy = StrictText(required=False)
-    sortDirection = Choice("asc", "desc")
+    sortDirection = StrictChoice("asc", "desc")
     filterField = StrictText(required=False)
     filterValue = FilterValue(required=False)
-    filterOperator = Choice(*OPERATORS)
+    filterOperator = StrictChoice(*OPERATORS)
 
 
 @operation("GET", "/list-members", access=Access.SIGNED_IN, query=MembersQuery)

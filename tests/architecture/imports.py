@@ -94,9 +94,11 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "clock",
                 "conf",
                 "crypto",
+                "either_way",
                 "errors",
                 "events",
                 "kept_json",
+                "one_by_one",
                 "paced_log",
                 "sealing",
             }

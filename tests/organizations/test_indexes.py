@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from better_auth import users
 from better_auth.authentication.principal import Principal
@@ -15,20 +14,15 @@ from better_auth.models import Session
 from better_auth.storage.records import UserRecord, session_record
 from organizations import current, invitations, membership, reading, team_members
 from organizations.models import Organization
-from tests.better_auth.models.test_indexes import ensure_indexed, statements_of
+from tests.better_auth.models.test_indexes import (
+    _indexes_preferred,
+    ensure_indexed,
+    pytestmark,
+    statements_of,
+)
 from tests.organizations.people import Somebody
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL explains its plans so"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _indexes_preferred(db: None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
+__all__ = ["_indexes_preferred", "pytestmark"]
 
 
 @pytest.fixture

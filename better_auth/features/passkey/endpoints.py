@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework import serializers
-
 from better_auth import clock, passkeys
 from better_auth.authentication.cookie_names import cookie_name
 from better_auth.conf import auth_settings
@@ -24,7 +22,15 @@ from better_auth.features.passkey.registration import (
 )
 from better_auth.http import cookies, wire
 from better_auth.http.endpoint import Access, Call, endpoint
-from better_auth.http.fields import LONGEST_NAME, Body, StrictBoolean, StrictObject, StrictText
+from better_auth.http.fields import (
+    LONGEST_NAME,
+    Anything,
+    Body,
+    StrictBoolean,
+    StrictChoice,
+    StrictObject,
+    StrictText,
+)
 from better_auth.http.origin import trusted_patterns
 from better_auth.http.reply import Reply
 from better_auth.http.trusted_urls import is_trusted_origin
@@ -48,27 +54,8 @@ class TrimmedText(StrictText):
         return super().to_internal_value(value.strip() if isinstance(value, str) else value)
 
 
-class Anything(serializers.Field):  # type: ignore[type-arg]
-    """What the device has answered: whatever is wrong with it is the ceremony's to say."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False, allow_null=True)
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data
-
-
-class Attachment(StrictText):
-    def to_internal_value(self, value: Any) -> str:
-        text = super().to_internal_value(value)
-        if text not in ATTACHMENTS:
-            options = "|".join(f'"{one}"' for one in ATTACHMENTS)
-            raise serializers.ValidationError(f"Invalid option: expected one of {options}")
-        return text
-
-
 class RegisterQuery(Body):
-    authenticatorAttachment = Attachment(required=False)
+    authenticatorAttachment = StrictChoice(*ATTACHMENTS)
     name = StrictText(required=False, max_length=LONGEST_NAME)
     context = StrictText(required=False, max_length=LONGEST_CONTEXT)  # type: ignore[assignment]
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rest_framework import serializers
-
 from better_auth.authentication.cookie_names import TWO_FACTOR, cookie_name
 from better_auth.conf import auth_settings
 from better_auth.crypto.signing import unsign_value
@@ -22,7 +18,7 @@ from better_auth.features.two_factor.errors import ChallengeSpent
 from better_auth.features.two_factor.verification import Passed, Verifier
 from better_auth.http import wire
 from better_auth.http.endpoint import Access, Call, endpoint
-from better_auth.http.fields import Body, StrictBoolean, StrictText
+from better_auth.http.fields import Body, StrictBoolean, StrictChoice, StrictText
 from better_auth.http.reply import Reply, error_reply
 from better_auth.sign_in import SignInChallenge
 
@@ -34,16 +30,8 @@ class PasswordBody(Body):
     password = StrictText(required=False)
 
 
-class Method(StrictText):
-    def to_internal_value(self, value: Any) -> str:
-        if value not in METHODS or not isinstance(value, str):
-            expected = "|".join(f'"{one}"' for one in METHODS)
-            raise serializers.ValidationError(f"Invalid option: expected one of {expected}")
-        return value
-
-
 class EnableBody(PasswordBody):
-    method = Method(required=False)
+    method = StrictChoice(*METHODS)
     issuer = StrictText(required=False, max_length=LONGEST_ISSUER, printable=True)
     qrCode = StrictBoolean(required=False)
 

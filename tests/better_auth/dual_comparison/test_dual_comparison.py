@@ -19,12 +19,13 @@ from django.test import AsyncClient, Client, RequestFactory
 
 from better_auth.dual_comparison import comparing, recording
 from better_auth.dual_comparison.comparing import Finding
-from better_auth.dual_comparison.recording import Behind, Counts
+from better_auth.dual_comparison.recording import Counts
 from better_auth.http.credentials import from_request
 from better_auth.legacy_credentials import last_methods, signed
 from better_auth.models import DualDifference, Session
 from better_auth.models.dual_difference import AGREE
 from better_auth.observability import metrics
+from better_auth.one_by_one import OneByOne
 from better_auth.storage.records import UserRecord
 from tests.host import legacy_credentials as former
 from tests.host.credentials import show as show_ours
@@ -246,15 +247,14 @@ def test_nobody_waits_for_a_system_that_hangs(monkeypatch: pytest.MonkeyPatch) -
         gate.wait(60)
 
     monkeypatch.setattr(recording, "compare", hang)
-    monkeypatch.setattr(recording, "MOST_WAITING", 3)
-    behind = Behind()
+    monkeypatch.setattr(recording, "_behind", OneByOne("test", recording._work, most=3))
     job = (from_request(RequestFactory().get("/")), "whoami", "GET")
     before = metrics.dual_comparisons.labels("dropped")._value.get()
     try:
-        behind.put(job)
+        recording.behind(job)
         assert entered.wait(30)
         for _ in range(10):
-            behind.put(job)
+            recording.behind(job)
         assert metrics.dual_comparisons.labels("dropped")._value.get() == before + 7
     finally:
         gate.set()

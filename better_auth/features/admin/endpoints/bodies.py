@@ -9,7 +9,14 @@ from rest_framework import serializers
 
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.features.admin.errors import Code
-from better_auth.http.fields import Body, StrictField, StrictNumber, StrictObject, StrictText
+from better_auth.http.fields import (
+    Body,
+    StrictChoice,
+    StrictField,
+    StrictNumber,
+    StrictObject,
+    StrictText,
+)
 from better_auth.http.user_columns import LONGEST_REASON
 from better_auth.roles import unknown_roles
 
@@ -55,18 +62,6 @@ class RolesField(StrictField):
         return roles
 
 
-class ChoiceField(StrictText):
-    def __init__(self, *choices: str) -> None:
-        super().__init__(required=False)
-        self.choices = choices
-
-    def to_internal_value(self, value: Any) -> str:
-        if value not in self.choices:
-            options = "|".join(f'"{choice}"' for choice in self.choices)
-            raise serializers.ValidationError(f"Invalid option: expected one of {options}")
-        return str(value)
-
-
 class CountField(StrictField):
     """A number in a query; what is no number counts as not given, as upstream has it."""
 
@@ -105,17 +100,17 @@ class ValuesField(StrictField):
 
 class ListUsersQuery(Body):
     searchValue = StrictText(required=False, max_length=LONGEST_SEARCH)
-    searchField = ChoiceField("email", "name")
-    searchOperator = ChoiceField("contains", "starts_with", "ends_with")
+    searchField = StrictChoice("email", "name")
+    searchOperator = StrictChoice("contains", "starts_with", "ends_with")
     filterField = StrictText(required=False)
     filterValue = ValuesField(required=False)
-    filterOperator = ChoiceField(
+    filterOperator = StrictChoice(
         "eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "starts_with", "ends_with"
     )
     limit = CountField(at_most=LARGEST_PAGE)
     offset = CountField(at_most=FARTHEST_OFFSET)
     sortBy = StrictText(required=False)
-    sortDirection = ChoiceField("asc", "desc")
+    sortDirection = StrictChoice("asc", "desc")
 
 
 class GetUserQuery(Body):
