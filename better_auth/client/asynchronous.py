@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,10 +12,11 @@ import httpx
 from better_auth.client import exchange
 from better_auth.client.errors import NotSignedIn
 from better_auth.client.exchange import Question
+from better_auth.client.holding import Holding, OnChange
 from better_auth.client.tokens import Tokens
 
 
-class AsyncAuthClient:
+class AsyncAuthClient(Holding):
     """One signed-in caller, for any number of tasks of one event loop.
 
     ``server``: its origin; ``tokens``: to go on with those of an earlier run; ``on_change``: told of each new
@@ -29,18 +30,15 @@ class AsyncAuthClient:
         *,
         base_path: str = "/api/auth",
         tokens: Tokens | None = None,
-        on_change: Callable[[Tokens | None], None] | None = None,
+        on_change: OnChange | None = None,
         timeout: float = 10.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._base_path, self._tokens, self._on_change = base_path, tokens, on_change
+        super().__init__(tokens, on_change)
+        self._base_path = base_path
         self._lock = asyncio.Lock()
         self._http = httpx.AsyncClient(transport=transport, **exchange.options(server, timeout))
         self.auth: httpx.Auth = _Bearer(self)
-
-    @property
-    def tokens(self) -> Tokens | None:
-        return self._tokens
 
     async def sign_in(self, email: str, password: str) -> Tokens:
         """By password. Raises ``InvalidCredentials``, ``SignInChallenged``, ``TooManyRequests``."""
@@ -95,17 +93,6 @@ class AsyncAuthClient:
             return await self._http.post(self._base_path + question.path, json=question.body)
         except httpx.TransportError as fault:
             raise exchange.silence(fault) from fault
-
-    def _hold(self, tokens: Tokens) -> Tokens:
-        self._tokens = tokens
-        if self._on_change is not None:
-            self._on_change(tokens)
-        return tokens
-
-    def _forget(self) -> None:
-        self._tokens = None
-        if self._on_change is not None:
-            self._on_change(None)
 
 
 class _Bearer(httpx.Auth):
