@@ -10,18 +10,20 @@ from django.utils.module_loading import module_has_submodule
 
 from better_auth.admin.accounts import AccountAdmin
 from better_auth.admin.audit_log import AuditEntryAdmin
+from better_auth.admin.passkeys import PasskeyAdmin
 from better_auth.admin.sessions import SessionAdmin
 from better_auth.admin.users import UserAdmin, UserProfileAdmin
-from better_auth.models import Account, AuditEntry, Session
+from better_auth.models import Account, AuditEntry, Passkey, Session
 from better_auth.storage.records import carrier_model, has_user_row
 
 OWN_PACKAGE = "better_auth"
 
 
 def register_records(site: AdminSite) -> None:
-    """Sessions, accounts and the audit log. Verifications are nobody's to look at."""
+    """Sessions, accounts, passkeys and the audit log. Verifications are nobody's to look at."""
     site.register(Session, SessionAdmin)
     site.register(Account, AccountAdmin)
+    site.register(Passkey, PasskeyAdmin)
     site.register(AuditEntry, AuditEntryAdmin)
 
 

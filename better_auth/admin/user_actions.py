@@ -41,7 +41,7 @@ class UserActions(ModelAdmin):
         return chosen
 
     def _may_touch(self, request: HttpRequest, row: Any) -> bool:
-        return row is None or is_superuser(request) or not _is_privileged(row)
+        return row is None or is_superuser(request) or not is_privileged(row)
 
     @admin.action(description="Ban the selected users", permissions=["operate"])
     def ban_users(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -96,7 +96,7 @@ def is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
 
 
-def _is_privileged(carrier: Any) -> bool:
+def is_privileged(carrier: Any) -> bool:
     user = getattr(carrier, "user", carrier)
     roles = {role.strip() for role in (carrier.role or "").split(",")}
     flags = ("is_superuser", "is_staff")

@@ -202,11 +202,12 @@ class CarrierAdmin(UserActions):
 
     @admin.display(description="see also")
     def activity(self, row: Any) -> str:
-        """Links to the user's sessions, accounts and audit entries."""
+        """Links to the user's sessions, accounts, passkeys and audit entries."""
         user = user_record(row)
         pages = (
             ("session", "Sessions", {"user__exact": user.key}),
             ("account", "Accounts", {"user__exact": user.key}),
+            ("passkey", "Passkeys", {"user__exact": user.key}),
             ("auditentry", "What happened to them", {"subject_id__exact": user.id}),
             ("auditentry", "What they did", {"actor_id__exact": user.id}),
         )

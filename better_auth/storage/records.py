@@ -17,6 +17,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 
+from better_auth.events import AuthMethod
 from better_auth.models import AbstractBetterAuthUser, Session, UserProfile
 
 
@@ -84,7 +85,10 @@ class SessionRecord:
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """What was shown beside what the session began with, as principals tell it."""
+        """What was shown, as principals tell it: a second factor, or a passkey whose device asked who is
+        there."""
+        if self.auth_method == AuthMethod.PASSKEY:
+            return ("passkey", "second_factor") if self.second_factor else ("passkey",)
         return ("second_factor",) if self.second_factor else ()
 
 

@@ -12,6 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from better_auth import users
+from better_auth.authentication.credentials import Credentials
+from better_auth.authentication.pipeline import authenticate
 from better_auth.models import AuditEntry, Passkey, Session
 from better_auth.storage.records import UserRecord
 from tests.authenticator import BACKED_UP, BACKUP_ELIGIBLE, PRESENT, Authenticator, base64url
@@ -64,8 +66,9 @@ def test_whoever_holds_it_is_signed_in_without_saying_who_they_are(
     row = Passkey.objects.get()
     assert (row.counter, row.last_used_at is not None) == (1, True)
     assert Session.objects.get(pk=body["session"]["id"]).auth_method == "passkey"
-    user = users.find_by_id(ann.id)
-    assert user is not None
+    principal = authenticate(Credentials(bearer=body["session"]["token"]))
+    assert principal is not None
+    assert principal.factors == ("passkey",)
     (entry,) = [one for one in entries("sign_in", success=True) if one.auth_method == "passkey"]
     assert (entry.subject_id, entry.session_id) == (ann.id, body["session"]["id"])
 
@@ -81,6 +84,14 @@ def test_who_was_only_touched_is_told_apart(
     configure(PASSKEY={"USER_VERIFICATION": "required"})
     assert stranger.request_options()["userVerification"] == "required"
     assert answered(stranger.enter(key)) == (400, FAILED)
+
+
+def test_nobody_is_asked_for_a_second_factor_beside_it(
+    stranger: PasskeyClient, registered: Authenticator, ann: UserRecord
+) -> None:
+    users.update(ann, two_factor_enabled=True)
+    assert stranger.enter(registered).json()["user"]["twoFactorEnabled"] is True
+    assert stranger.session()["user"]["id"] == ann.id
 
 
 def test_a_device_that_does_not_count_signs_in_again_and_again(
