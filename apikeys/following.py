@@ -8,13 +8,14 @@ from django.db.models.signals import post_save, pre_delete
 
 from apikeys import keys, lookup, ownership
 from apikeys.models import ApiKey
-from better_auth.events import Event, UserDeleted, recorded
+from better_auth.events import Event, UnprovenAccessRevoked, UserDeleted, recorded
 
 
 def connect() -> None:
     post_save.connect(_saved, sender=ApiKey, dispatch_uid="apikeys.saved")
     pre_delete.connect(_deleted, sender=ApiKey, dispatch_uid="apikeys.deleted")
     recorded.connect(_recorded, sender=UserDeleted, dispatch_uid="apikeys.user_deleted")
+    recorded.connect(_recorded, sender=UnprovenAccessRevoked, dispatch_uid="apikeys.unproven_access_revoked")
     ownership.follow_organizations(keys.delete_all_of)
 
 
@@ -28,5 +29,5 @@ def _deleted(*, instance: ApiKey, **kwargs: Any) -> None:
 
 
 def _recorded(*, event: Event, **kwargs: Any) -> None:
-    """In the transaction of the deletion. Where a row goes otherwise, keys open nothing either."""
+    """In the transaction of the change. Where a row goes otherwise, keys open nothing either."""
     keys.delete_all_of(event.subject_id)

@@ -137,6 +137,11 @@ def ensure_credential(user: UserRecord) -> None:
     Account.objects.bulk_create([row], ignore_conflicts=True)
 
 
+def delete_all(user: UserRecord) -> None:
+    """Nothing that was linked or chosen so far signs this user in any more; the password is the caller's."""
+    Account.objects.filter(user_id=user.key).delete()
+
+
 def unlink(user: UserRecord, row_id: str, *, allow_last: bool) -> AccountRecord | None:
     """Take an account away; None where the user has no such account.
 

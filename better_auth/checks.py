@@ -238,6 +238,8 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
             auth_settings.anonymous.generate_name,
             auth_settings.anonymous.on_link_account,
         ),
+        "MAGIC_LINK.SENDER": _dotted(auth_settings.magic_link.sender),
+        "EMAIL_OTP.SENDER": _dotted(auth_settings.email_otp.sender),
         "USERNAME": _dotted(
             auth_settings.username.validator,
             auth_settings.username.normalizer,

@@ -34,6 +34,8 @@ class AuthMethod(StrEnum):
     EMAIL_LINK = "email_link"
     ANONYMOUS = "anonymous"
     DEVICE_CODE = "device_code"
+    MAGIC_LINK = "magic_link"
+    EMAIL_OTP = "email_otp"
     SESSION = "session"
     BEARER = "bearer"
     JWT = "jwt"
@@ -261,6 +263,30 @@ class PasswordResetRequested(Event):
 
 class PasswordReset(Event):
     type = "password_reset"
+
+
+class MagicLinkRequested(Event):
+    type = "magic_link_requested"
+
+
+class CodeRequested(Event):
+    """``details["type"]``: what the code is for."""
+
+    type = "code_requested"
+
+
+class CodeRefused(Event):
+    """Of a code that signs nobody in; those that do are ``SignInFailed``."""
+
+    type = "code_check"
+    success = False
+
+
+class UnprovenAccessRevoked(Event):
+    """The owner of an address has come, whose account somebody had made without proof: what that one could
+    sign in with is gone. Apps with credentials of their own take them away in the same transaction."""
+
+    type = "unproven_access_revoked"
 
 
 class EmailVerified(Event):

@@ -10,9 +10,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -40,7 +40,7 @@ class Message:
 
     template: str
     to: str
-    context: Mapping[str, Any]
+    context: Mapping[str, Any] = field(repr=False)
 
 
 class Outbox:
@@ -53,25 +53,30 @@ class Outbox:
 
     def put(self, message: Message) -> None:
         """Queue the message; one that finds the queue full is dropped, with a log line."""
+        name = f"mail {message.template} to {mask(message.to)}"
+        self.run(name, lambda: import_string(auth_settings.mail.sender)(message))
+
+    def run(self, name: str, deliver: Callable[[], object]) -> None:
+        """Queue whatever hands a message over; ``name`` is for the log, and names no secret."""
         with self._lock:
             if self._waiting >= auth_settings.mail.max_queued:
-                logger.error("mail %s dropped: %d are waiting already", message.template, self._waiting)
+                logger.error("%s dropped: %d are waiting already", name, self._waiting)
                 return
             self._waiting += 1
             self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="better-auth-mail")
-        self._executor.submit(self._deliver, message, time.monotonic() + HEAD_START_SECONDS)
+        self._executor.submit(self._deliver, name, deliver, time.monotonic() + HEAD_START_SECONDS)
 
     def wait(self) -> None:
         """Return when everything that is queued now has been handed over."""
         if self._executor:
             self._executor.submit(lambda: None).result()
 
-    def _deliver(self, message: Message, not_before: float) -> None:
+    def _deliver(self, name: str, deliver: Callable[[], object], not_before: float) -> None:
         time.sleep(max(0.0, not_before - time.monotonic()))
         try:
-            import_string(auth_settings.mail.sender)(message)
+            deliver()
         except Exception as fault:  # a host's sender and every mail backend have failures of their own
-            logger.error("mail %s to %s failed: %s", message.template, mask(message.to), type(fault).__name__)
+            logger.error("%s failed: %s", name, type(fault).__name__)
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -85,6 +90,11 @@ def send(template: str, *, to: str, name: str = "", **context: Any) -> None:
     greeted = name if is_fit_to_greet(name) else ""
     message = Message(template, to, {"app_name": auth_settings.app_name, "name": greeted, **context})
     transaction.on_commit(lambda: outbox.put(message), robust=True)
+
+
+def hand_over(path: str, /, **message: Any) -> None:
+    """Give a message to a callable of the host's, as mails are sent: after the commit, beside the answer."""
+    transaction.on_commit(lambda: outbox.run(path, lambda: import_string(path)(**message)), robust=True)
 
 
 def send_with_django(message: Message) -> None:

@@ -131,6 +131,13 @@ def set_awaited_password(user: UserRecord, encoded: str) -> bool:
         return _store(user, encoded)
 
 
+def forget(user: UserRecord) -> None:
+    """The user has no password any more, nor one that waits to come from elsewhere."""
+    with transaction.atomic():
+        _store(user, make_password(None))
+        _end_waiting(user)
+
+
 def stored_forms(user: UserRecord) -> tuple[str, str | None]:
     """What stands in the user's column and in the credential account's, for ``restore``."""
     column = get_user_model()._default_manager.values_list("password", flat=True).get(pk=user.key)

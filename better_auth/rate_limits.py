@@ -18,6 +18,7 @@ from better_auth.storage.counters import Rule
 
 TIGHT = Rule(3, 10)
 MAILED = Rule(3, 60)
+LINKED = Rule(5, 60)
 # Whoever has a credential of a former system exchanges it once; several people may share an address.
 EXCHANGED = Rule(20, 10)
 # A service asks for each request of its own; whoever may ask has shown a secret.
@@ -29,6 +30,9 @@ DEVICE_LOOKED_AT = Rule(5, 1800)
 LOOKED_UP = Rule(30, 1800, sliding=True)
 # The protocol's special rules: a path, or the beginning of one where it ends in a star.
 PROTOCOL_RULES = {
+    "/sign-in/magic-link": LINKED,
+    "/magic-link/verify": LINKED,
+    "/sign-in/email-otp": MAILED,
     "/sign-in*": TIGHT,
     "/sign-up*": TIGHT,
     "/change-password*": TIGHT,
@@ -36,9 +40,8 @@ PROTOCOL_RULES = {
     "/request-password-reset": MAILED,
     "/send-verification-email": MAILED,
     "/forget-password*": MAILED,
-    "/email-otp/send-verification-otp": MAILED,
-    "/email-otp/request-password-reset": MAILED,
     "/two-factor/*": TIGHT,
+    "/email-otp*": MAILED,
     "/introspect": INTROSPECTED,
     "/legacy/exchange": EXCHANGED,
     "/auth-proxy/introspect": ASKED_BY_ANYBODY,

@@ -15,6 +15,7 @@ from better_auth.features.legacy_exchange import endpoints as legacy_exchange
 from better_auth.features.multi_session import endpoints as multi_session
 from better_auth.features.one_time_token import endpoints as one_time_token
 from better_auth.features.passkey import endpoints as passkey
+from better_auth.features.passwordless.endpoints import email_otp, magic_link
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -29,12 +30,14 @@ operations = operations_in(
     admin_users,
     anonymous,
     device_authorization,
+    email_otp,
     email_password,
     email_verification,
     impersonation,
     introspection,
     jwt,
     legacy_exchange,
+    magic_link,
     multi_session,
     one_time_token,
     passkey,

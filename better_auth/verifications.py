@@ -32,6 +32,14 @@ class Purpose(StrEnum):
     TWO_FACTOR_CODE = "two-factor-code"
     TRUSTED_DEVICE = "trusted-device"
     SOCIAL_STATE = "auth-state"
+    MAGIC_LINK = "magic-link"
+    SIGN_IN_CODE = "sign-in-otp"
+    VERIFICATION_CODE = "email-verification-otp"
+    RESET_CODE = "forget-password-otp"
+    CHANGE_CODE = "change-email-otp"
+
+
+RESETS = (Purpose.RESET_PASSWORD, Purpose.RESET_CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +129,15 @@ def revoke(*, purpose: Purpose, subject: str) -> None:
 
 
 def revoke_proofs(*, subject: str) -> None:
-    """The password has changed: links for a reset are void, and so is the first half of a sign-in that was
-    made with the old one."""
-    purposes = (Purpose.RESET_PASSWORD, Purpose.TWO_FACTOR_CHALLENGE)
+    """The password has changed: links and codes for a reset are void, and so is the first half of a sign-in
+    that was made with the old one."""
+    purposes = (*RESETS, Purpose.TWO_FACTOR_CHALLENGE)
     Verification.objects.filter(purpose__in=purposes, subject=subject).delete()
+
+
+def revoke_resets(*, subject: str) -> None:
+    """The address has changed: links and codes for a reset that were mailed to the former one are void."""
+    Verification.objects.filter(purpose__in=RESETS, subject=subject).delete()
 
 
 def revoke_all(*, subject: str) -> None:

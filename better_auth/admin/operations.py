@@ -20,7 +20,6 @@ from better_auth.events import (
     publish,
 )
 from better_auth.storage.records import SessionRecord, UserRecord
-from better_auth.verifications import Purpose
 
 # Columns that say who may act in the names of others.
 GIVES_RIGHTS = frozenset({"role", "is_staff", "is_superuser"})
@@ -67,7 +66,7 @@ def change_user(
         sessions.refresh_copies(changed)
         told = set(columns) | also
         if "email" in told:
-            verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=user.id)
+            verifications.revoke_resets(subject=user.id)
             _publish(EmailChanged, user, operator)
         if changes.get("email_verified"):
             _publish(EmailVerified, user, operator)

@@ -43,3 +43,49 @@ class UsernameSettings:
         "The same for the form to be shown.",
         env="BETTER_AUTH_DISPLAY_USERNAME_VALIDATION_ORDER",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MagicLinkSettings:
+    expires_in: int = setting(
+        300, "Seconds that a link is good for.", env="BETTER_AUTH_MAGIC_LINK_EXPIRES_IN", at_least=1
+    )
+    disable_sign_up: bool = setting(
+        False, "A link signs nobody up.", env="BETTER_AUTH_MAGIC_LINK_DISABLE_SIGN_UP"
+    )
+    sender: str | None = setting(
+        None, "Callable ``(*, email, url, token, metadata)`` that delivers a link, instead of our mail."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EmailOtpSettings:
+    length: int = setting(6, "Digits of a code.", env="BETTER_AUTH_EMAIL_OTP_LENGTH", at_least=4)
+    expires_in: int = setting(
+        300, "Seconds that a code is good for.", env="BETTER_AUTH_EMAIL_OTP_EXPIRES_IN", at_least=1
+    )
+    allowed_attempts: int = setting(
+        3, "Wrong tries that a code bears.", env="BETTER_AUTH_EMAIL_OTP_ALLOWED_ATTEMPTS", at_least=1
+    )
+    disable_sign_up: bool = setting(
+        False, "A code signs nobody up.", env="BETTER_AUTH_EMAIL_OTP_DISABLE_SIGN_UP"
+    )
+    send_on_sign_up: bool = setting(
+        False, "Signing up mails a code that verifies the address.", env="BETTER_AUTH_EMAIL_OTP_ON_SIGN_UP"
+    )
+    override_email_verification: bool = setting(
+        False,
+        "Wherever a link that verifies an address would be mailed, a code is.",
+        env="BETTER_AUTH_EMAIL_OTP_OVERRIDE_VERIFICATION",
+    )
+    change_email: bool = setting(
+        False, "Users can change their address by a code.", env="BETTER_AUTH_EMAIL_OTP_CHANGE_EMAIL"
+    )
+    verify_current_email: bool = setting(
+        False,
+        "A change needs a code of the present address, too.",
+        env="BETTER_AUTH_EMAIL_OTP_VERIFY_CURRENT_EMAIL",
+    )
+    sender: str | None = setting(
+        None, "Callable ``(*, email, otp, type)`` that delivers a code, instead of our mail."
+    )

@@ -20,7 +20,7 @@ from better_auth.conf.edge_schema import AuthProxySettings, CorsSettings
 from better_auth.conf.migration_schema import MigrationSettings
 from better_auth.conf.organization_schema import OrganizationSettings
 from better_auth.conf.passkey_schema import PasskeySettings
-from better_auth.conf.passwordless_schema import UsernameSettings
+from better_auth.conf.passwordless_schema import EmailOtpSettings, MagicLinkSettings, UsernameSettings
 from better_auth.conf.resource_schema import AuthServerSettings, ResourceServerSettings
 from better_auth.conf.session_schema import CookieSettings, SessionSettings
 from better_auth.conf.sign_in_schema import (
@@ -296,8 +296,8 @@ class BetterAuthSettings:
     )
     features: tuple[str, ...] = setting(
         ("bearer",),
-        "Switches on: admin, anonymous, bearer, device_authorization, jwt, multi_session, one_time_token, "
-        "organization, passkey, phone_number, two_factor, username.",
+        "Switches on: admin, anonymous, bearer, device_authorization, email_otp, jwt, magic_link, "
+        "multi_session, one_time_token, organization, passkey, phone_number, two_factor, username.",
         env="BETTER_AUTH_FEATURES",
     )
     disabled_paths: tuple[str, ...] = setting(
@@ -349,6 +349,8 @@ class BetterAuthSettings:
     email_verification: EmailVerificationSettings = group(EmailVerificationSettings, "Verified addresses.")
     user: UserSettings = group(UserSettings, "Users.")
     username: UsernameSettings = group(UsernameSettings, "User names.")
+    magic_link: MagicLinkSettings = group(MagicLinkSettings, "Mailed links that sign in.")
+    email_otp: EmailOtpSettings = group(EmailOtpSettings, "Mailed codes.")
     admin: AdminSettings = group(AdminSettings, "The admin API.")
     two_factor: TwoFactorSettings = group(TwoFactorSettings, "Second factors.")
     account: AccountSettings = group(AccountSettings, "Linked accounts.")

@@ -101,14 +101,15 @@ class StrictEmail(StrictText):
 class StrictChoice(StrictText):
     """One of a few words."""
 
-    def __init__(self, *choices: str) -> None:
-        super().__init__(required=False)
-        self.choices = choices
+    def __init__(self, *choices: str, required: bool = False) -> None:
+        super().__init__(required=required)
+        options = "|".join(f'"{one}"' for one in choices)
+        self.choices, self.refusal = choices, f"Invalid option: expected one of {options}"
+        self.error_messages |= {"required": self.refusal, "null": self.refusal}
 
     def to_internal_value(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
-            options = "|".join(f'"{one}"' for one in self.choices)
-            raise serializers.ValidationError(f"Invalid option: expected one of {options}")
+            raise serializers.ValidationError(self.refusal)
         return value
 
 

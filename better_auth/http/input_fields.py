@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from better_auth import additional_fields
+from better_auth import additional_fields, usernames
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.http.fields import is_truthy
 from better_auth.http.wire import SESSION_FIELDS, USER_FIELDS, WireField, enabled_fields
@@ -17,12 +17,13 @@ def ensure_settable_at_sign_up(body: Mapping[str, Any]) -> None:
 
 
 def columns_of_new_user(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What whoever signs up, by whatever way, says of themselves in fields of the host's.
+    """What whoever signs up, by whatever way, says of themselves: a user name, and fields of the host's.
 
-    Raises ``FIELD_NOT_ALLOWED``, ``MISSING_FIELD`` or ``VALIDATION_ERROR``.
+    Raises what ``usernames`` refuses, ``FIELD_NOT_ALLOWED``, ``MISSING_FIELD`` or ``VALIDATION_ERROR``.
     """
+    names = usernames.read_new(body)
     ensure_settable_at_sign_up(body)
-    return {"additional_fields": additional_fields.read_new("user", body)}
+    return {**names, "additional_fields": additional_fields.read_new("user", body)}
 
 
 def ensure_settable_on_user(body: Mapping[str, Any]) -> None:

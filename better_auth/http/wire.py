@@ -63,18 +63,17 @@ SESSION_FIELDS: Mapping[str, tuple[WireField, ...]] = {
         WireField("activeTeamId", lambda session: session.active_team_id),
     ),
 }
-FEATURES = frozenset(
-    {
-        "bearer",
-        "jwt",
-        "multi_session",
-        "one_time_token",
-        "passkey",
-        "device_authorization",
-        *USER_FIELDS,
-        *SESSION_FIELDS,
-    }
+WITHOUT_FIELDS = (
+    "bearer",
+    "device_authorization",
+    "email_otp",
+    "jwt",
+    "magic_link",
+    "multi_session",
+    "one_time_token",
+    "passkey",
 )
+FEATURES = frozenset({*WITHOUT_FIELDS, *USER_FIELDS, *SESSION_FIELDS})
 
 
 def enabled_fields(fields: Mapping[str, tuple[WireField, ...]]) -> list[WireField]:

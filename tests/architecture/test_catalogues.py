@@ -24,6 +24,17 @@ PROTOCOL_ROUTES = {
     ("POST", "/sign-in/social"),
     ("POST", "/sign-in/username"),
     ("POST", "/is-username-available"),
+    ("POST", "/sign-in/magic-link"),
+    ("GET", "/magic-link/verify"),
+    ("POST", "/email-otp/send-verification-otp"),
+    ("POST", "/email-otp/check-verification-otp"),
+    ("POST", "/email-otp/verify-email"),
+    ("POST", "/sign-in/email-otp"),
+    ("POST", "/email-otp/request-password-reset"),
+    ("POST", "/forget-password/email-otp"),
+    ("POST", "/email-otp/reset-password"),
+    ("POST", "/email-otp/request-email-change"),
+    ("POST", "/email-otp/change-email"),
     ("GET", "/callback/<str:provider>"),
     ("POST", "/callback/<str:provider>"),
     ("POST", "/sign-out"),
@@ -116,6 +127,8 @@ ALIASES = {
 # registered, settings may let people in without a session, so those routes ask for themselves.
 FRESH_ROUTES = {"/list-sessions", "/unlink-account"}
 SIGNED_IN_ROUTES = {
+    "/email-otp/request-email-change",
+    "/email-otp/change-email",
     "/revoke-session",
     "/revoke-sessions",
     "/revoke-other-sessions",

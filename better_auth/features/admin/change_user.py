@@ -14,7 +14,6 @@ from better_auth.features.admin.ban_user import record_ban
 from better_auth.features.admin.errors import Code
 from better_auth.storage.records import UserRecord
 from better_auth.usernames import Code as UsernameCode
-from better_auth.verifications import Purpose
 
 # Columns that are one user's alone, beside the address.
 UNIQUE = {"username": UsernameCode.USERNAME_IS_ALREADY_TAKEN, "phone_number": Code.PHONE_NUMBER_EXIST}
@@ -31,7 +30,7 @@ def change_user(target: UserRecord, *, columns: dict[str, Any], actor: Actor) ->
             changed = users.update(target, **columns, **_consequences(columns, target))
             sessions.refresh_copies(changed)
             if changed.email != target.email:
-                verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=target.id)
+                verifications.revoke_resets(subject=target.id)
             _tell(target, changed, columns, actor)
     except users.EmailTaken:
         raise BadRequest(ErrorCode.USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL) from None

@@ -39,9 +39,10 @@ class SignUpBody(Body):
     @classmethod
     def parse(cls, value: Any, *, place: str = "body") -> dict[str, Any]:
         """User names come first, as upstream has it, and the schema before all other fields."""
-        names = usernames.read_new(value) if isinstance(value, dict) else {}
+        if isinstance(value, dict):
+            usernames.read_new(value)
         checked = super().parse(value, place=place)
-        return {**checked, "columns": columns_of_new_user(value) | names}
+        return {**checked, "columns": columns_of_new_user(value)}
 
 
 @endpoint(

@@ -12,7 +12,8 @@ from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, Unprocessable
 from better_auth.events import AuthMethod, Client, SignedUp, publish
 from better_auth.features.email_password import claims
-from better_auth.features.email_verification import links
+from better_auth.features.email_verification import codes, links
+from better_auth.features.email_verification.codes import CodeKind
 from better_auth.legacy import Waiting
 from better_auth.sessions import IssuedSession
 from better_auth.sign_in import complete_sign_in
@@ -101,6 +102,9 @@ def _create(
         hooks.after_sign_up(user, client=client)
         if links.are_sent_on_sign_up():
             links.mail_verification(user, callback_url=callback_url)
+        if codes.are_sent_on_sign_up():
+            kind = CodeKind.EMAIL_VERIFICATION
+            codes.send(kind, to=user.email, name=user.name, user_id=user.id, client=client)
         if _hides_users():
             return SignUpOutcome(user)
         outcome = complete_sign_in(user, method=AuthMethod.PASSWORD, client=client, remember=remember)

@@ -10,7 +10,6 @@ from better_auth.errors import BadRequest, ErrorCode
 from better_auth.events import Client, EmailChanged, EmailChangeRequested, publish
 from better_auth.features.email_verification import links
 from better_auth.storage.records import UserRecord
-from better_auth.verifications import Purpose
 
 
 def change_email(
@@ -57,7 +56,7 @@ def _change_at_once(
     try:
         with transaction.atomic():
             changed = users.update(user, email=new_email)
-            verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=user.id)
+            verifications.revoke_resets(subject=user.id)
             sessions.refresh_copies(user)
             publish(EmailChanged(client=client, subject_id=user.id))
             if auth_settings.email_verification.enabled:

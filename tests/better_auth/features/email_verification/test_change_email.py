@@ -60,6 +60,7 @@ def test_the_new_address_is_asked(browser: ApiClient, ann: UserRecord, mails: Ma
         "updateTo": "new@example.com",
         "requestType": "change-email-verification",
         "userId": ann.id,
+        "unproven": True,
     }
     assert email_in(browser) == ("ann@example.com", False)
     response = browser.api("GET", path_of(link_in(mail)))

@@ -1,0 +1,1 @@
+"""The endpoints of magic links and of mailed codes."""
