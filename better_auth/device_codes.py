@@ -24,6 +24,7 @@ from better_auth.crypto.identifiers import (
     token_digest,
 )
 from better_auth.models import DeviceCode, DeviceCodeStatus
+from better_auth.storage.records import UserRecord
 
 # Without letters and digits that are taken for each other (RFC 8628, section 6.1).
 USER_CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -126,6 +127,11 @@ def note_poll(request: DeviceRequest) -> bool:
 def end(request: DeviceRequest) -> bool:
     """Take the request away, if it still has the status that was seen; False where another was quicker."""
     return DeviceCode.objects.filter(pk=request.id, status=request.status).delete()[0] > 0
+
+
+def delete_claimed_by(user: UserRecord) -> None:
+    """What this user has claimed or approved lets no device in any more."""
+    DeviceCode.objects.filter(claimed_by=user.id).delete()
 
 
 def _first(**by: str) -> DeviceRequest | None:

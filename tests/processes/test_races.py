@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from tests.server import (
     Site,
     new_email,
     new_site,
+    wait_for,
     wait_until_answering,
 )
 
@@ -183,6 +185,88 @@ def test_a_device_code_is_claimed_approved_and_exchanged_once(server: RunningSer
     assert {one.json["error"] for one in refused} <= {"slow_down", "invalid_grant"}
     opened = server.database.rows("SELECT id FROM better_auth_sessions WHERE auth_method = 'device_code'")
     assert len(opened) == 1
+
+
+def test_a_mailed_link_signs_in_once(server: RunningServer) -> None:
+    email = new_email("link")
+    server.call("POST", "/sign-in/magic-link", {"email": email})
+    token = mailed_query(server, email)["token"][0]
+    answers = server.at_once([Call("GET", f"/magic-link/verify?token={token}")] * 20)
+    won, refused, others = split(answers, 302)
+    assert ([one.json["user"]["email"] for one in won], others) == ([email], [])
+    assert {urlsplit(one.headers["Location"]).query for one in refused} == {"error=INVALID_TOKEN"}
+    assert count(server, "better_auth_sessions", user_id_of(server, email)) == 1
+
+
+def test_a_mailed_code_signs_in_once_and_guesses_are_counted(server: RunningServer) -> None:
+    email = new_email("code")
+
+    def new_code() -> str:
+        sent = len(server.site.mails(email))
+        server.call("POST", "/email-otp/send-verification-otp", {"email": email, "type": "sign-in"})
+        wait_for(lambda: len(server.site.mails(email)) > sent, "a code")
+        found = re.search(r"^(\d{6})$", server.site.wait_for_mail(email), re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    def try_at_once(code: str) -> list[Answer]:
+        return server.at_once([Call("POST", "/sign-in/email-otp", {"email": email, "otp": code})] * 20)
+
+    won, refused, others = split(try_at_once(new_code()), 400)
+    assert [one.json["user"]["email"] for one in won] == [email]
+    assert {one.json["code"] for one in [*refused, *others]} <= {"INVALID_OTP", "TOO_MANY_ATTEMPTS"}
+    assert count(server, "better_auth_sessions", user_id_of(server, email)) == 1
+
+    code = new_code()
+    answers = try_at_once("000000" if code != "000000" else "000001")
+    assert sorted({(one.status, one.json["code"]) for one in answers}) == [
+        (400, "INVALID_OTP"),
+        (403, "TOO_MANY_ATTEMPTS"),
+    ]
+    assert sum(one.status == 403 for one in answers) == 1
+    late = server.call("POST", "/sign-in/email-otp", {"email": email, "otp": code})
+    assert (late.status, late.json["code"]) == (400, "INVALID_OTP")
+
+
+def test_a_code_resets_one_password(server: RunningServer) -> None:
+    email = new_email("code-reset")
+    server.sign_up(email)
+    server.call("POST", "/email-otp/request-password-reset", {"email": email})
+    found = re.search(r"^(\d{6})$", server.site.wait_for_mail(email), re.MULTILINE)
+    assert found is not None
+    passwords = [f"new password {number}" for number in range(20)]
+    answers = server.at_once(
+        [
+            Call("POST", "/email-otp/reset-password", {"email": email, "otp": found[1], "password": password})
+            for password in passwords
+        ]
+    )
+    won, refused, others = split(answers, 400)
+    assert [one.json for one in won] == [{"success": True}]
+    assert only_busy(others), others
+    assert {one.json["code"] for one in refused} == {"INVALID_OTP"}
+    assert server.sign_in(email, passwords[answers.index(won[0])]).status == 200
+
+
+def test_a_user_name_is_one_persons(server: RunningServer) -> None:
+    name = f"Race_{secrets.token_hex(4)}"
+    calls = [
+        Call(
+            "POST",
+            "/sign-up/email",
+            {
+                "name": "N",
+                "email": new_email("name"),
+                "password": PASSWORD,
+                "username": name if number % 2 else name.upper(),
+            },
+        )
+        for number in range(20)
+    ]
+    won, refused, others = split(server.at_once(calls), 400)
+    assert [one.json["user"]["username"] for one in won] == [name.lower()]
+    assert {one.json["code"] for one in refused} == {"USERNAME_IS_ALREADY_TAKEN"}
+    assert only_busy(others), others
 
 
 def test_a_session_that_is_due_is_renewed_once_and_never_lost(server: RunningServer) -> None:

@@ -86,7 +86,9 @@ def read_token(token: str) -> Link:
     others = [claims.get(name) for name in ("updateTo", "requestType", "userId")]
     if not isinstance(email, str) or any(not isinstance(one, str | None) for one in others):
         raise LinkRefused(ErrorCode.INVALID_TOKEN)
-    return Link(email, *others, is_from_unproven=claims.get(FROM_UNPROVEN) is True)
+    update_to, request_type, user_id = others
+    is_from_unproven = claims.get(FROM_UNPROVEN) is True
+    return Link(email, update_to, request_type, user_id, is_from_unproven)
 
 
 def mail_verification(user: UserRecord, *, callback_url: str | None) -> None:

@@ -14,7 +14,18 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from better_auth import accounts, clock, hooks, legacy, passwords, sessions, users, verifications
+from better_auth import (
+    accounts,
+    clock,
+    device_codes,
+    hooks,
+    legacy,
+    passkeys,
+    passwords,
+    sessions,
+    users,
+    verifications,
+)
 from better_auth.errors import BadRequest, ErrorCode, Unprocessable
 from better_auth.events import AuthMethod, Client, EmailVerified, SignedUp, UnprovenAccessRevoked, publish
 from better_auth.sign_in import SignInOutcome, complete_sign_in
@@ -98,6 +109,8 @@ def _promote(user: UserRecord, *, method: AuthMethod, client: Client) -> UserRec
         return user
     accounts.delete_all(user)
     passwords.forget(user)
+    passkeys.remove_all(user)
+    device_codes.delete_claimed_by(user)
     count = sessions.revoke_all(user)
     verifications.revoke_all(subject=user.id)
     publish(

@@ -14,7 +14,7 @@ from django.db import connection
 from apikeys.models import ApiKey
 from better_auth import passwords, users, verifications
 from better_auth.errors import ErrorCode, Forbidden
-from better_auth.models import Account, AuditEntry, Session, Verification
+from better_auth.models import Account, AuditEntry, DeviceCode, Passkey, Session, Verification
 from better_auth.storage import counters
 from better_auth.storage.records import UserRecord
 from better_auth.verifications import Purpose
@@ -272,6 +272,12 @@ class TestUnprovenAccounts:
         user_id = squatter.session()["user"]["id"]
         key = squatter.api("POST", "/api-key/create", {"name": "k"}).json()["key"]
         squatter.api("POST", "/request-password-reset", {"email": EMAIL})
+        former = users.find_by_email(EMAIL)
+        assert former is not None
+        Passkey.objects.create(user_id=former.key, public_key="k", credential_id="c")
+        device = squatter.api("POST", "/device/code", {"client_id": "tv"}).json()
+        squatter.api("GET", f"/device?user_code={device['user_code']}")
+        squatter.api("POST", "/device/approve", {"userCode": device["user_code"]})
         assert follow(browser, request_link()).status_code == 302
         user = browser.session()["user"]
         assert (user["id"], user["emailVerified"]) == (user_id, True)
@@ -280,6 +286,8 @@ class TestUnprovenAccounts:
         assert not ApiKey.objects.exists()
         assert ApiClient().get("/api/auth/get-session", headers={"x-api-key": key}).status_code != 200
         assert not Account.objects.exists()
+        assert not Passkey.objects.exists()
+        assert not DeviceCode.objects.exists()
         ann = users.find_by_email(EMAIL)
         assert ann is not None
         assert not passwords.has_password(ann)
