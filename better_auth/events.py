@@ -265,23 +265,6 @@ class PasswordReset(Event):
     type = "password_reset"
 
 
-class MagicLinkRequested(Event):
-    type = "magic_link_requested"
-
-
-class CodeRequested(Event):
-    """``details["type"]``: what the code is for."""
-
-    type = "code_requested"
-
-
-class CodeRefused(Event):
-    """Of a code that signs nobody in; those that do are ``SignInFailed``."""
-
-    type = "code_check"
-    success = False
-
-
 class UnprovenAccessRevoked(Event):
     """The owner of an address has come, whose account somebody had made without proof: what that one could
     sign in with is gone. Apps with credentials of their own take them away in the same transaction."""

@@ -16,7 +16,7 @@ from better_auth import mail, rate_limits, verifications
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import ALPHANUMERIC, random_string
 from better_auth.errors import BadRequest, Forbidden
-from better_auth.events import AuthMethod, Client, CodeRefused, CodeRequested, Event, SignInFailed, publish
+from better_auth.events import AuthMethod, Client, Event, SignInFailed, publish
 from better_auth.rate_limits import Attempt
 from better_auth.verifications import CodeOutcome, CodeTry, Purpose
 
@@ -30,6 +30,19 @@ class Code(Enum):
     INVALID_OTP = "Invalid OTP"
     OTP_EXPIRED = "OTP expired"
     TOO_MANY_ATTEMPTS = "Too many attempts"
+
+
+class CodeRequested(Event):
+    """``details["type"]``: what the code is for."""
+
+    type = "code_requested"
+
+
+class CodeRefused(Event):
+    """Of a code that signs nobody in; those that do are ``SignInFailed``."""
+
+    type = "code_check"
+    success = False
 
 
 class CodeKind(StrEnum):

@@ -12,12 +12,16 @@ from better_auth import mail, rate_limits, users, verifications
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import random_string, token_digest
 from better_auth.errors import AuthError, ErrorCode
-from better_auth.events import AuthMethod, Client, MagicLinkRequested, SignInFailed, publish
+from better_auth.events import AuthMethod, Client, Event, SignInFailed, publish
 from better_auth.features.passwordless.proven_address import Arrival, Entered, enter
 from better_auth.verifications import Purpose, VerificationRecord
 
 FEATURE = "magic_link"
 TOKEN_LENGTH = 32
+
+
+class MagicLinkRequested(Event):
+    type = "magic_link_requested"
 
 
 class LinkRefused(Exception):
