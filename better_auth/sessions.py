@@ -232,7 +232,7 @@ def update(session: SessionRecord, **columns: Any) -> SessionRecord | None:
         if "additional_fields" in changed:
             changed["additional_fields"] = {**row.additional_fields, **changed["additional_fields"]}
         Session.objects.filter(pk=session.id).update(**changed)
-    verified_sessions.forget_session(session.token_hash)
+    verified_sessions.forget_session(session.token_hash, of=session.user_key)
     return replace(session, **changed)
 
 
@@ -342,7 +342,7 @@ def _renew(session: SessionRecord, user: UserRecord, now: datetime) -> ResumedSe
         expires_at=expires_at, updated_at=now
     )
     if won:
-        verified_sessions.forget_session(session.token_hash)
+        verified_sessions.forget_session(session.token_hash, of=session.user_key)
         return ResumedSession(replace(session, expires_at=expires_at, updated_at=now), user, renewed=True)
     again = find_session(session.token_hash)  # another request was first, or the session was revoked
     return ResumedSession(*again, renewed=True) if again else None

@@ -9,13 +9,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
@@ -47,17 +47,6 @@ shadow_comparisons = Counter(
 trust_verdicts = Counter("better_auth_trust_verdicts", "Zero trust's verdicts.", ["decision", "reason"])
 dual_comparisons = Counter(
     "better_auth_dual_comparisons", "Requests that were shown to the former system and to ours.", ["result"]
-)
-sockets = Gauge("better_auth_sockets", "Open WebSockets.", multiprocess_mode="livesum")
-socket_handshakes = Counter(
-    "better_auth_socket_handshakes", "WebSockets that were let in or refused.", ["method", "result"]
-)
-socket_closes = Counter("better_auth_socket_closes", "WebSockets that ended, by code.", ["code"])
-socket_faults = Counter("better_auth_socket_faults", "What failed behind WebSockets, by kind.", ["kind"])
-socket_revocations = Histogram(
-    "better_auth_socket_revocation_seconds",
-    "From hearing of a revocation to closing a WebSocket.",
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 duration = Histogram("better_auth_duration_seconds", "Time to answer, by operation.", ["operation"])
 
@@ -93,10 +82,19 @@ def render() -> bytes:
     """Everything, in Prometheus' text format; of all processes where they share a directory."""
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return generate_latest(REGISTRY)
+    _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     joined = CollectorRegistry()
     multiprocess.MultiProcessCollector(joined)  # type: ignore[no-untyped-call]
     joined.register(active_sessions)
     return generate_latest(joined)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """What a process that was killed had at that time (``gauge_livesum_<pid>.db``) is there no more."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            multiprocess.mark_process_dead(int(pid))  # type: ignore[no-untyped-call]
 
 
 def count_event(*, event: Event, **kwargs: Any) -> None:
@@ -110,7 +108,7 @@ def count_event(*, event: Event, **kwargs: Any) -> None:
         failures.labels(method, event.details.get("reason", UNKNOWN)).inc()
 
 
-OBSERVED: dict[str, Counter | Gauge | Histogram] = {
+OBSERVED: dict[str, Counter | Histogram] = {
     "duration": duration,
     "token_validation": validations,
     "introspection": introspections,
@@ -123,11 +121,6 @@ OBSERVED: dict[str, Counter | Gauge | Histogram] = {
     "shadow_comparison": shadow_comparisons,
     "trust_verdict": trust_verdicts,
     "dual_comparison": dual_comparisons,
-    "sockets": sockets,
-    "socket_handshake": socket_handshakes,
-    "socket_close": socket_closes,
-    "socket_fault": socket_faults,
-    "socket_revocation": socket_revocations,
 }
 
 

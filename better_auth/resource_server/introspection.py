@@ -80,6 +80,13 @@ class TokenCache:
             self._flights.pop(digest, None)
 
 
+def forget_token(token: str) -> None:
+    """Ask about this one anew."""
+    digest = _digest(token)
+    _cache().accepted.drop(digest)
+    _cache().refused.drop(digest)
+
+
 def verify_at_once(token: str) -> Principal | None:
     """Whom a token is about, as of ``TOKEN_CACHE_SECONDS`` ago at most; None where it has to be asked about.
     Raises ``InvalidToken``."""

@@ -94,14 +94,20 @@ def add_value(redis: Redis, epoch: str, name: str, value: Any) -> None:
 
 
 def announce(
-    redis: Redis, epoch: str | None, token_hashes: Collection[str], user_keys: Collection[str]
+    redis: Redis,
+    epoch: str | None,
+    token_hashes: Collection[str],
+    user_keys: Collection[str],
+    of: Collection[str] = (),
 ) -> None:
-    """Leave marks, and tell every process, at one stroke. Raises ``RedisError``.
+    """Leave marks, and tell every process, at one stroke. ``of``: whose sessions these are, for services that
+    know users and not digests. Raises ``RedisError``.
 
     Marks belong into the epoch in force at that stroke; ``epoch``, as far as we have heard, may be over.
     """
     epoch = epoch or current_epoch(redis)
-    over = orjson.dumps({"by": own_name(), "sessions": list(token_hashes), "users": list(user_keys)})
+    told = {"by": own_name(), "sessions": list(token_hashes), "users": list(user_keys), "of": list(of)}
+    over = orjson.dumps(told)
     while True:
         with redis.pipeline(transaction=True) as pipeline:
             pipeline.get(_epoch_key())

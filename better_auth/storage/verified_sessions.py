@@ -67,10 +67,11 @@ def may_trust_memory() -> bool:
     return shared_sessions.client() is None or subscription.is_live()
 
 
-def forget_session(token_hash: str) -> None:
-    """The session is over or has changed: from now on here, and from the commit on everywhere."""
+def forget_session(token_hash: str, *, of: Any = None) -> None:
+    """The session is over or has changed: from now on here, and from the commit on everywhere. ``of``: the
+    host's primary key of its user, where that is at hand."""
     local.forget(token_hashes=[token_hash])
-    _on_commit(lambda: _announce([token_hash]))
+    _on_commit(lambda: _announce([token_hash], of=of))
 
 
 def forget_names(names: list[str]) -> None:
@@ -205,7 +206,7 @@ def trusted_redis() -> tuple[Any, str | None]:
     return (redis, subscription.epoch) if redis is not None and subscription.is_live() else (None, None)
 
 
-def _announce(token_hashes: list[str], *, user_key: Any = None) -> None:
+def _announce(token_hashes: list[str], *, user_key: Any = None, of: Any = None) -> None:
     user_keys = [] if user_key is None else [str(user_key)]
     # Again, now that the change is visible: somebody may have read the former state since.
     local.forget(token_hashes=token_hashes, user_keys=user_keys)
@@ -215,7 +216,8 @@ def _announce(token_hashes: list[str], *, user_key: Any = None) -> None:
         return
     try:
         hashes = [*token_hashes, *(_hashes_of(user_key) if user_keys else ())]
-        shared_sessions.announce(redis, subscription.epoch, hashes, user_keys)
+        owners = [] if of is None else [str(of)]
+        shared_sessions.announce(redis, subscription.epoch, hashes, user_keys, owners)
     except Exception as fault:  # also the database's: whoever was not told must hear of a new epoch
         subscription.lose(fault)
     # And what somebody found in Redis before the marks were there: our caller's next request may come
@@ -257,12 +259,12 @@ def _key_of(instance: Any) -> Any:
 
 def _session_saved(*, instance: Session, created: bool, **kwargs: Any) -> None:
     if not created:
-        forget_session(instance.token_hash)
+        forget_session(instance.token_hash, of=instance.user_id)
 
 
 def _session_deleted(*, instance: Session, **kwargs: Any) -> None:
     if instance.expires_at > clock.now():  # else nobody takes it for living, wherever it is remembered
-        forget_session(instance.token_hash)
+        forget_session(instance.token_hash, of=instance.user_id)
 
 
 def _setting_changed(*, setting: str, **kwargs: Any) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from better_auth.events import observe
-from better_auth.websocket import handshake, messages
+from better_auth.websocket import handshake, messages, metrics
 from better_auth.websocket.closing import CloseCode, Refused
 from better_auth.websocket.connection import Connection, keep
 from better_auth.websocket.handshake import Scope, Shown
@@ -25,6 +25,7 @@ class Gate:
 
     def __init__(self, application: Any = None) -> None:
         self.application = application
+        metrics.connect()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "websocket":

@@ -61,8 +61,8 @@ class Authority(Protocol):
     def listen(self, heard: Callable[[Iterable[str] | None], None]) -> None:
         """From now on call this one with the names that have changed, in any thread; with None for all."""
 
-    def hears_all(self) -> bool:
-        """Whether no process can change something unheard."""
+    def check_pause(self) -> float:
+        """Seconds after which all are rechecked, for what nobody has told."""
 
     def note_refusal(self, shown: Shown, refusal: Refused) -> None:
         """For the audit log, as far as there is one."""

@@ -26,8 +26,6 @@ GATHER_SECONDS = 0.02
 WARNING_SECONDS = 60
 # A store that could not be asked is asked again.
 PAUSE_SECONDS = 1.0
-# With Redis nothing is missed; what was written past all of us is still found at last.
-CALMER = 12
 
 leases = Leases("sockets")
 
@@ -225,8 +223,7 @@ class OpenSockets:
         if now - self._renewed_at > rules.lease_seconds / 3:
             self._renewed_at = now
             await self._authority.in_thread(lambda: leases.renew(seconds=rules.lease_seconds))
-        pause = rules.check_seconds * (CALMER if self._authority.hears_all() else 1)
-        if now - self._checked_at > pause:
+        if now - self._checked_at > self._authority.check_pause():
             self._checked_at = now
             self.check_soon(list(self._all), since=now)
 
