@@ -1,7 +1,7 @@
 """The auth proxy of a server that has its users itself.
 
-``login``, ``register`` and ``refresh`` are the endpoints of the base path under other names, with their
-limits and all their rules; what a sign-in answers always carries a refresh token.
+``login``, ``register``, ``social`` and ``refresh`` are the endpoints of the base path under other names, with
+their limits and all their rules; what a sign-in with a password answers always carries a refresh token.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from better_auth.features.auth_proxy import endpoints
 from better_auth.features.email_password import endpoints as email_password
 from better_auth.features.jwt import endpoints as jwt
 from better_auth.features.jwt.delivery import add_refresh_token
+from better_auth.features.social import endpoints as social
 from better_auth.http.endpoint import Call, Operation
 from better_auth.http.fields import LONGEST_NAME, Body, StrictText
-from better_auth.http.reply import Reply
+from better_auth.http.reply import Reply, redirect
 from better_auth.http.views import nothing_else, view_of
 
 
@@ -61,13 +62,19 @@ def proxied(operation: Operation, name: str) -> Operation:
     return replace(operation, aliases=(*operation.aliases, routes.own_path(name)))
 
 
+def callback_by_post(call: Call) -> Reply:
+    """Sent on to GET at the same address, whatever host the browser knows it by."""
+    return redirect(f"?{social.posted_answer(call)}")
+
+
 _CALLBACK = {
-    "GET": endpoints.callback_through_proxy,
-    "POST": endpoints.callback_by_post_through_proxy,
+    "GET": replace(social.callback, path="/auth-proxy/callback"),
+    "POST": replace(social.callback_by_post, path="/auth-proxy/callback", handler=callback_by_post),
 }
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "login": {"POST": signing_in(email_password.sign_in_email, "login")},
     "register": {"POST": signing_in(email_password.sign_up_email, "register", body=RegisterBody)},
+    "social": {"POST": proxied(replace(social.sign_in_social, accepts_form=True), "social")},
     "refresh": {"POST": proxied(replace(jwt.issue_tokens, body=RefreshBody, optional_body=False), "refresh")},
     "logout": {"POST": endpoints.log_out_through_proxy},
     "introspect": {"POST": endpoints.introspect_through_proxy},

@@ -21,6 +21,7 @@ _CALLBACK = Route("/auth-proxy/callback", ("GET", "POST"), leads_on=True)
 ROUTES: Mapping[str, Route] = {
     "login": Route("/sign-in/email"),
     "register": Route("/sign-up/email"),
+    "social": Route("/sign-in/social"),
     "refresh": Route("/token"),
     "logout": Route("/auth-proxy/logout"),
     "introspect": Route("/auth-proxy/introspect", only_reads=True),

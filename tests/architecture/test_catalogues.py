@@ -167,7 +167,7 @@ def test_the_aliases_are_those_that_clients_know() -> None:
 def test_the_auth_proxy_answers_what_it_would_pass_on_and_nothing_else() -> None:
     answered = {name: tuple(methods) for name, methods in embedded.OPERATIONS.items()}
     assert answered == {name: route.methods for name, route in routes.ROUTES.items()}
-    names = {"login", "register", "refresh", "logout", "introspect", "verify", "callback"}
+    names = {"login", "register", "social", "refresh", "logout", "introspect", "verify", "callback"}
     assert {routes.name_of(name) for name in answered} == names
 
 

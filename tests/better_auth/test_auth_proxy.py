@@ -14,12 +14,14 @@ from better_auth import access_tokens, users
 from better_auth.auth_proxy.embedded import OPERATIONS as ROUTES
 from better_auth.http.endpoint import Operation
 from better_auth.models import AuditEntry, RefreshToken, Session
+from better_auth.providers import documents
 from better_auth.sign_in import SignInChallenge
 from better_auth.storage import counters
 from better_auth.storage.records import UserRecord
 from tests.better_auth.http.test_hostile_input import OAUTH_MEMBERS, WRONG, snapshot
 from tests.conftest import PASSWORD, ApiClient
 from tests.protocol import answered, refusal, set_cookies
+from tests.scripted_provider import ScriptedProvider, serving
 
 pytestmark = pytest.mark.usefixtures("commits")
 Configure = Callable[..., None]
@@ -28,6 +30,7 @@ SECRET = "shop-secret-0123456789-abcdefghijklm"
 VALID = {
     "login": {"email": "ann@example.com", "password": PASSWORD},
     "register": {"email": "bob@example.com", "password": PASSWORD},
+    "social": {"provider": "google"},
     "refresh": {"refresh_token": "x"},
     "introspect": {"token": "x"},
 }
@@ -379,25 +382,44 @@ class TestLoggingOut:
         assert Session.objects.exists()
 
 
-class TestCallback:
-    @pytest.mark.parametrize("path", ["callback", "callback/google"])
-    @pytest.mark.parametrize(
-        "query", ["", "?code=x&state=y", "?provider=google&code=x", "?error=access_denied"]
-    )
-    def test_until_there_are_providers_it_says_so(
-        self, program: Proxy, db: None, path: str, query: str
+class TestProviders:
+    """There by ``social``, and back by ``callback``, with or without the provider's name in the path."""
+
+    @pytest.mark.parametrize("path", ["callback", "callback/acme"])
+    @pytest.mark.parametrize("is_posted", [False, True])
+    def test_somebody_comes_back_and_is_signed_in(
+        self, front_end: Proxy, db: None, configure: Configure, path: str, is_posted: bool
     ) -> None:
-        told = {"message": "Provider is not configured", "code": "PROVIDER_NOT_CONFIGURED"}
-        assert answered(program(path + query, method="GET")) == (404, told)
+        documents.forget()
+        with serving(ScriptedProvider()) as acme:
+            back = f"https://backend.example/api/auth-proxy/{path}"
+            configure(SOCIAL={"PROVIDERS": {"acme": acme.settings(REDIRECT_URI=back)}})
+            begun = front_end("social", {"provider": "acme", "callbackURL": "/in"}).json()
+            answer = acme.consent(begun["url"])
+            if is_posted:
+                posted = front_end(path, answer, content_type=FORM)
+                assert (posted.status_code, posted.headers["Location"][:6]) == (302, "?code=")
+                done = front_end(path + posted.headers["Location"], method="GET")
+            else:
+                done = front_end(f"{path}?{urlencode(answer)}", method="GET")
+            (call,) = acme.called("/token")
+        assert (done.status_code, done.headers["Location"]) == (302, "/in")
+        assert call["redirect_uri"] == back
+        assert front_end.client.session()["user"]["email"] == "ann@example.com"
 
-    @JSON_AND_FORM
-    def test_so_it_does_where_a_form_is_posted(self, program: Proxy, db: None, media_type: str) -> None:
-        answer = program("callback/apple", {"code": "x", "state": "y"}, content_type=media_type)
-        assert (answer.status_code, answer.json()["code"]) == (404, "PROVIDER_NOT_CONFIGURED")
-
-    def test_what_no_provider_sends_is_refused(self, program: Proxy, db: None) -> None:
-        for answer in (program("callback?code=1&code=2", method="GET"), program("callback", {"code": 1})):
-            assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+    @pytest.mark.parametrize(
+        ("query", "error"),
+        [
+            ("", "state_not_found"),
+            ("?code=x&state=y", "state_mismatch"),
+            ("?code=1&code=2&state=y", "invalid_callback_request"),
+        ],
+    )
+    def test_an_answer_to_nothing_leads_to_the_error_page(
+        self, program: Proxy, db: None, query: str, error: str
+    ) -> None:
+        answer = program(f"callback{query}", method="GET")
+        assert answer.headers["Location"] == f"http://testserver/api/auth/error?error={error}"
 
 
 class TestRouting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from tests.conformance.run_conformance import reserved_port
 from tests.resource_project.running import RunningService
+from tests.scripted_provider import ScriptedProvider, serving
 from tests.server import PASSWORD, RunningServer, new_email, wait_for
 
 FRONT_END = "https://app.example.com"
@@ -25,8 +27,18 @@ SECRET = "shop-secret-0123456789-abcdefghijklm"
 
 
 @pytest.fixture(scope="module")
-def auth_server() -> Iterator[RunningServer]:
-    with RunningServer(processes=2, BETTER_AUTH_INTROSPECTION_SECRETS=f"shop:{SECRET}", **TRUSTED) as running:
+def company() -> Iterator[ScriptedProvider]:
+    with serving(ScriptedProvider()) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def auth_server(company: ScriptedProvider) -> Iterator[RunningServer]:
+    settings = {
+        "BETTER_AUTH_INTROSPECTION_SECRETS": f"shop:{SECRET}",
+        "BETTER_AUTH_SOCIAL_PROVIDERS": json.dumps({"company": company.settings()}),
+    }
+    with RunningServer(processes=2, **settings, **TRUSTED) as running:
         yield running
 
 
@@ -132,13 +144,16 @@ class TestJourney:
         found = "SELECT ip_address FROM better_auth_sessions WHERE user_id = %s"
         assert str(auth_server.database.value(found, told["user"]["id"])).partition("/")[0] == ADDRESS
 
-    def test_providers_come_later(self, proxy: str) -> None:
+    def test_a_provider_signs_in_through_the_proxy(self, proxy: str, company: ScriptedProvider) -> None:
+        """The state's cookie is the front end's host's, since the proxy set it."""
         with program(proxy) as service:
-            for answer in (
-                service.get("callback/google?code=x&state=y"),
-                service.post("callback", data={"code": "x"}),
-            ):
-                assert (answer.status_code, answer.json()["code"]) == (404, "PROVIDER_NOT_CONFIGURED")
+            begun = service.post("social", json={"provider": "company", "callbackURL": "/in"})
+            answer = company.consent(begun.json()["url"])
+            done = service.get("callback/company", params=answer)
+            assert (done.status_code, done.headers["Location"]) == (302, "/in")
+            assert service.get("verify").json()["user"]["email"] == "ann@example.com"
+            again = service.get("callback/company", params=answer)
+            assert again.headers["Location"].endswith("error=state_mismatch")
 
 
 class TestPages:

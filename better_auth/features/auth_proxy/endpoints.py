@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from better_auth import clock
 from better_auth.authentication.credentials import Credentials, InvalidCredentials
 from better_auth.authentication.pipeline import authenticate
 from better_auth.authentication.principal import Principal
-from better_auth.errors import ErrorCode, NotFound, OAuthError, Unauthorized
+from better_auth.errors import ErrorCode, OAuthError, Unauthorized
 from better_auth.features.auth_proxy.sessions_of_tokens import session_behind
 from better_auth.features.introspection.callers import find_service
 from better_auth.features.introspection.introspect import introspect
@@ -78,27 +78,6 @@ def verify_token(call: Call) -> Reply:
     return _verified(call, call.body.get("token") or call.credentials.bearer)
 
 
-class CallbackQuery(Body):
-    """What a provider sends (oauth-and-providers.md, section A1); ``provider`` where the path names none."""
-
-    provider = StrictText(required=False)
-    code = StrictText(required=False)
-    state = StrictText(required=False)
-    error = StrictText(required=False)
-
-
-@endpoint("GET", "/auth-proxy/callback", query=CallbackQuery)
-def callback_through_proxy(call: Call) -> Reply:
-    """Our addition: where a provider sends people back to."""
-    _refuse_unconfigured()
-
-
-@endpoint("POST", "/auth-proxy/callback", body=CallbackQuery, optional_body=True, accepts_form=True)
-def callback_by_post_through_proxy(call: Call) -> Reply:
-    """Our addition: the same for providers that post a form."""
-    _refuse_unconfigured()
-
-
 def _verified(call: Call, token: str | None) -> Reply:
     """A token that is shown is what counts, whatever cookie comes along."""
     principal = _principal_of(token, call.credentials) if token else call.principal
@@ -121,7 +100,3 @@ def _expiry(principal: Principal) -> Any:
     if principal.session is not None:
         return clock.epoch_ms(principal.session.expires_at) // 1000
     return (principal.claims or {}).get("exp")
-
-
-def _refuse_unconfigured() -> NoReturn:
-    raise NotFound(ErrorCode.PROVIDER_NOT_CONFIGURED, "Provider is not configured")

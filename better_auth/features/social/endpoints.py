@@ -163,7 +163,7 @@ def callback(call: Call) -> Reply:
     cookie = call.credentials.cookies.get(cookie_name(STATE))
     ending = signing_in.come_back(
         Return(
-            provider_id=call.path.get("provider"),
+            provider_id=call.path.get("provider") or call.request.GET.get("provider"),
             state=members.get("state"),
             shown=unsign_value(cookie, secret=auth_settings.secret) if cookie else None,
             code=members.get("code"),
