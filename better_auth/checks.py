@@ -222,13 +222,14 @@ def check_roles(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return [Error(text, hint=hint, id="better_auth.E027") for text in roles.find_mistakes()]
 
 
-@register()
-def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    lists = {
+def _dotted_paths() -> dict[str, tuple[str, ...]]:
+    """By the setting that names them."""
+    return {
         "AUTHENTICATORS": auth_settings.authenticators,
         "SIGN_IN_GATES": auth_settings.sign_in_gates,
         "SESSION_DELIVERIES": auth_settings.session_deliveries,
         "PASSWORD.VALIDATORS": auth_settings.password.validators,
+        "TWO_FACTOR.REQUIRED_BY": auth_settings.two_factor.required_by,
         "MAIL.SENDER": (auth_settings.mail.sender,),
         "PASSKEY": _dotted(auth_settings.passkey.resolve_user, auth_settings.passkey.after_registration),
         "DUAL_AUTH": _dotted(*(schemes.rules_of(scheme).is_revoked for scheme in schemes.NAMES)),
@@ -251,6 +252,11 @@ def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage
         ),
         "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
     }
+
+
+@register()
+def check_dotted_paths(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    lists = _dotted_paths()
     found: list[CheckMessage] = []
     for key, paths in lists.items():
         for path in paths:

@@ -63,6 +63,9 @@ class BetterAuthentication(BaseAuthentication):
         if principal is None or row is None:
             return None
         handover.tell(http_request, principal)
+        if principal.must_enrol:
+            code = ErrorCode.TWO_FACTOR_REQUIRED
+            raise PermissionDenied({"detail": code.value, "code": code.name}, code=code.name)
         if principal.method in BY_COOKIE:
             self._ensure_origin(http_request)
         return row, principal

@@ -106,6 +106,7 @@ class ErrorCode(Enum):
     LEGACY_SYSTEM_UNAVAILABLE = "The former system can't be asked at the moment. Please try again."
     STEP_UP_REQUIRED = "Sign in again to go on"
     ACCESS_DENIED = "Access denied"
+    TWO_FACTOR_REQUIRED = "Set up a second factor to go on"
 
 
 class AuthError(Exception):

@@ -53,9 +53,10 @@ MIDDLEWARE = [
 if environment.wants_admin_otp(os.environ):
     INSTALLED_APPS[INSTALLED_APPS.index("django.contrib.admin")] = "config.apps.OneTimePasswordAdminConfig"
     INSTALLED_APPS += ["django_otp", "django_otp.plugins.otp_totp", "django_otp.plugins.otp_static"]
+    INSTALLED_APPS += ["better_auth.otp"]
     # Below ours, or it would look at another request.user than the admin site does.
     _own = MIDDLEWARE.index("better_auth.middleware.BetterAuthMiddleware")
-    MIDDLEWARE.insert(_own + 1, "django_otp.middleware.OTPMiddleware")
+    MIDDLEWARE.insert(_own + 1, "better_auth.otp.middleware.FactorMiddleware")
     # No operator reads another's keys: `manage.py add_operator_device` shows a key once, where it is made.
     OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 ROOT_URLCONF = "config.urls"

@@ -24,9 +24,10 @@ from django.utils.text import Truncator
 
 from better_auth import clock, users
 from better_auth.admin import operations, people, resets
+from better_auth.admin.factors import FactorActions
 from better_auth.admin.filters import LastMethodFilter
 from better_auth.admin.read_only import is_page_of
-from better_auth.admin.user_actions import UserActions, is_superuser
+from better_auth.admin.user_actions import is_superuser
 from better_auth.admin.wording import counted, moment
 from better_auth.models import CREDENTIAL, Account
 from better_auth.storage.records import user_record
@@ -51,7 +52,7 @@ class UserForm(AnyModelForm):
         return users.normalize_email(self.cleaned_data["email"] or "") or None
 
 
-class CarrierAdmin(UserActions):
+class CarrierAdmin(FactorActions):
     """What both ways to have users share."""
 
     form = UserForm
@@ -70,7 +71,14 @@ class CarrierAdmin(UserActions):
     search_fields: ClassVar[tuple[str, ...]] = ("email", "name", "username", "phone_number")
     list_per_page = 50
     show_full_result_count = False
-    actions = ("ban_users", "unban_users", "impersonate", "revoke_sessions", "send_password_reset")
+    actions = (
+        "ban_users",
+        "unban_users",
+        "impersonate",
+        "revoke_sessions",
+        "send_password_reset",
+        "reset_factors",
+    )
     shown_always = (
         "wire_id",
         "activity",
@@ -80,6 +88,7 @@ class CarrierAdmin(UserActions):
         "picture",
         "password_state",
         "two_factor_enabled",
+        "factors",
         "last_auth_method",
         "migration_status",
         "created_at",
@@ -87,11 +96,15 @@ class CarrierAdmin(UserActions):
         "deleted_at",
     )
     identity = ("email", "email_verified", "email_verified_at", "name", "username", "phone_number", "picture")
+    ways_in = ("password_state", "two_factor_enabled", "factors", "last_auth_method")
     superuser_fields: tuple[str, ...] = ("role",)
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("wire_id", "activity")}),
         ("Identity", {"fields": identity}),
-        ("Ways to sign in", {"fields": ("password_state", "two_factor_enabled", "last_auth_method")}),
+        (
+            "Ways to sign in",
+            {"fields": ("password_state", "two_factor_enabled", "factors", "last_auth_method")},
+        ),
         ("Ban", {"fields": ("banned", "ban_reason", "ban_expires")}),
         ("Access", {"fields": ("role",)}),
         ("History", {"fields": ("created_at", "updated_at", "deleted_at", "migration_status")}),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from better_auth import factor_requirements
 from better_auth.conf import auth_settings
 from better_auth.events import AuthMethod
 from better_auth.legacy_credentials import old_claims
@@ -40,6 +41,11 @@ class Principal:
             return self.session.impersonated_by
         actor = (self.claims or {}).get("act")  # RFC 8693, section 4.1
         return str(actor["sub"]) if isinstance(actor, Mapping) and "sub" in actor else None
+
+    @property
+    def must_enrol(self) -> bool:
+        """They must have a second factor, and have none yet (``TWO_FACTOR.REQUIRED_*``)."""
+        return factor_requirements.must_enrol(self.user, self.session)
 
     def is_fresh(self, at: datetime) -> bool:
         """Signed in within ``SESSION.FRESH_AGE``; counted from the sign-in, renewals do not help."""

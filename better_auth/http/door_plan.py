@@ -13,6 +13,7 @@ from django.core.signals import setting_changed
 from django.http.request import split_domain_port, validate_host
 from django.utils.module_loading import import_string
 
+from better_auth import factor_requirements
 from better_auth.authentication.cookie_names import DONT_REMEMBER, SESSION_DATA, SESSION_TOKEN, cookie_name
 from better_auth.conf import auth_settings
 from better_auth.conf.schema import DEFAULT_AUTHENTICATORS
@@ -116,7 +117,10 @@ def current_plan() -> Plan:
     key_headers = tuple(map(api_key_header, auth_settings.api_keys.headers))
     return Plan(
         is_open=auth_settings.front_door,
-        opens_sessions=is_simple and _are_known(auth_settings.authenticators),
+        # Whoever must enrol first gets no JWT; who that is, Django finds out.
+        opens_sessions=is_simple
+        and _are_known(auth_settings.authenticators)
+        and not (has_jwt and factor_requirements.are_configured()),
         takes_api_keys=auth_settings.api_keys.opens_sessions,
         routes={} if is_peculiar else _routes(has_jwt=has_jwt),
         session_cookie=cookie_name(SESSION_TOKEN),

@@ -41,6 +41,7 @@ from better_auth.errors import (
 from better_auth.events import AuthMethod, Client, ImpersonationRefused, observe, publish
 from better_auth.http import anonymous_session, bodies, cookies, known_keys, origin
 from better_auth.http.credentials import from_request
+from better_auth.http.enrolment_first import ensure_enrolled
 from better_auth.http.fields import UNDEFINED, Body
 from better_auth.http.reply import Reply, error_reply
 from better_auth.sessions import IssuedSession
@@ -115,12 +116,18 @@ class Call:
 
     @cached_property
     def principal(self) -> Principal | None:
-        """Who calls, if anybody; the cookie of a dead session is noted, so that the reply expires it."""
+        """Who calls, if anybody; the cookie of a dead session is noted, so that the reply expires it.
+
+        Raises ``TWO_FACTOR_REQUIRED`` for somebody who must set one up first.
+        """
         try:
-            return authenticate_leniently(known_keys.as_counted(self.request, self.credentials))
+            principal = authenticate_leniently(known_keys.as_counted(self.request, self.credentials))
         except SessionEnded:
             self.session_ended = True
             return None
+        if principal is not None:
+            ensure_enrolled(self.operation.path, principal)
+        return principal
 
     @cached_property
     def key_holder(self) -> Principal | None:

@@ -62,7 +62,8 @@ def match_of(request: HttpRequest) -> ResolverMatch | None:
 
 def ensure_trusted(request: HttpRequest, policy: Policy, match: ResolverMatch | None) -> None:
     """Raises ``UNAUTHORIZED`` (401), ``STEP_UP_REQUIRED`` or ``ACCESS_DENIED`` (403), and nothing where
-    ``ZERO_TRUST.MODE`` is ``report``; who was refused and why stands in the audit log."""
+    ``ZERO_TRUST.MODE`` is ``report``; who was refused and why stands in the audit log. Whoever must set up a
+    second factor first is refused in any case (``TWO_FACTOR_REQUIRED``, 403)."""
     credentials = from_request(request, renew=handover.is_heard(request), from_store=policy.recheck)
     principal: Principal | None = None
     refused: InvalidCredentials | None = None
@@ -76,6 +77,8 @@ def ensure_trusted(request: HttpRequest, policy: Policy, match: ResolverMatch | 
     known_keys.keep(request, credentials, principal or refused)  # the view must not count it again
     if principal is not None:
         handover.tell(request, principal)
+        if principal.must_enrol:
+            raise Forbidden(ErrorCode.TWO_FACTOR_REQUIRED)
     verdict = verify_trust(principal, _facts(principal, credentials.client), policy)
     observe("trust_verdict", verdict.decision, verdict.reason)
     if verdict.decision is Decision.ALLOW:

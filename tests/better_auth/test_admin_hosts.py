@@ -78,6 +78,32 @@ body = {"email": "admin@example.com", "password": "operator's own word"}
 assert other.post("/api/auth/sign-in/email", body, content_type="application/json").status_code == 200
 assert other.get("/api/auth/get-session").json()["user"]["email"] == "admin@example.com"
 assert other.get("/admin/").status_code == 302
+
+# With a second factor of ours: at the admin site's own form, and in a session that has shown it.
+from tests.better_auth.features.two_factor.conftest import authenticator_of
+from better_auth import clock
+def code(away=0):
+    return app.code(app.step_at(clock.timestamp()) + away)
+def api(path, **body):
+    return other.post("/api/auth" + path, body, content_type="application/json").json()
+shown = api("/two-factor/enable", password="operator's own word")
+app = authenticator_of(shown["totpURI"])
+api("/two-factor/verify-totp", code=code())
+assert other.get("/admin/").status_code == 200  # it was shown just now
+from better_auth.otp.models import FactorDevice
+third = Client(headers={"origin": "http://testserver"})
+typed |= {"otp_device": FactorDevice.objects.get().persistent_id, "otp_token": "000000"}
+assert "Invalid token." in third.post("/admin/login/", typed).content.decode()
+typed["otp_token"] = code()
+assert third.post("/admin/login/?next=/admin/", typed).headers["location"] == "/admin/"
+assert third.get("/admin/").status_code == 200
+again = Client(headers={"origin": "http://testserver"})
+assert "Invalid token." in again.post("/admin/login/", typed).content.decode()  # a code works once
+typed["otp_token"] = shown["backupCodes"][0]
+assert again.post("/admin/login/?next=/admin/", typed).headers["location"] == "/admin/"
+api("/two-factor/disable", password="operator's own word")
+assert third.get("/admin/").status_code == 302
+assert other.get("/admin/").status_code == 302
 print("asked for the token")
 """
 
@@ -97,8 +123,8 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("users", ["stock_user", "swapped_user"])
 def test_the_admin_site_is_the_same_whoever_owns_the_users(users: str) -> None:
-    tests = "tests/better_auth/test_admin.py"
-    done = run("-m", "pytest", f"--ds=tests.settings.{users}", "-q", "-p", "no:cacheprovider", tests)
+    tests = ["tests/better_auth/test_admin.py", "tests/better_auth/test_admin_factors.py"]
+    done = run("-m", "pytest", f"--ds=tests.settings.{users}", "-q", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout
 
 

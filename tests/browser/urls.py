@@ -23,7 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def client(request: HttpRequest) -> HttpResponse:
-    entries = ("better-auth/client", "@better-auth/passkey/client")
+    entries = ("better-auth/client", "better-auth/client/plugins", "@better-auth/passkey/client")
     imports = json.dumps(import_map(*entries, prefix="/node_modules/"))
     return HttpResponse(PAGE.with_name("client.html").read_text().replace("{{ import_map }}", imports))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from better_auth import access_tokens, rate_limits, signing_keys
+from better_auth import access_tokens, factor_requirements, rate_limits, signing_keys
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_id
-from better_auth.errors import BadRequest, ErrorCode, NotFound, OAuthError
+from better_auth.errors import BadRequest, ErrorCode, Forbidden, NotFound, OAuthError
 from better_auth.features.email_password.sign_in import sign_in_with_email
 from better_auth.features.jwt import grants
 from better_auth.features.jwt.grants import TokenGrant
@@ -56,6 +56,8 @@ def issue_tokens(call: Call) -> Reply:
     granted = give(call)
     if isinstance(granted, SignInChallenge):
         return Reply(granted.body, keepsakes=granted.keepsakes)
+    if factor_requirements.must_enrol(granted.user, granted.session):
+        raise Forbidden(ErrorCode.TWO_FACTOR_REQUIRED)
     return Reply(_tokens(granted, body.get("format") or auth_settings.tokens.access_format))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from better_auth import additional_fields, clock, sessions
+from better_auth import additional_fields, clock, factor_requirements, sessions
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, MethodNotAllowed, Unauthorized
 from better_auth.events import AuthMethod, SessionRevoked, SessionsRevoked, publish
@@ -160,7 +160,7 @@ def _flag(call: Call, name: str) -> bool:
 
 def _copied(call: Call, copy: dict[str, Any]) -> Reply:
     reply = Reply(copy)
-    if session_jwt.is_announced():
+    if session_jwt.is_announced() and not factor_requirements.are_configured():
         claims = session_jwt.claims_of_copy(copy)
         if claims is None and call.principal and call.principal.session:
             claims = session_jwt.claims_of(call.user, call.session)
@@ -186,7 +186,7 @@ def _session_reply(call: Call) -> Reply:
         if call.principal.method is AuthMethod.API_KEY:
             return reply
         session_copy.refresh(call.redelivered(), reply, renewed=call.principal.renewed)
-        if session_jwt.is_announced():
+        if session_jwt.is_announced() and not call.principal.must_enrol:
             session_jwt.announce(reply, session_jwt.claims_of(call.user, call.session))
     elif not auth_settings.session.cookie_cache.enabled and session_copy.is_present(call.credentials):
         cookies.clear_session_data(reply)
