@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -11,6 +12,8 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 
 from better_auth import passwords, users
+from better_auth.features.email_verification import codes
+from better_auth.features.email_verification.codes import CodeKind
 from better_auth.hashing import slots
 from better_auth.models import Account, AuditEntry, Session
 from better_auth.storage import counters
@@ -133,6 +136,30 @@ class TestSomebodyNew:
         row = authenticate(username=IDA, password=OLD)
         assert row is not None
         assert row == get_user_model()._default_manager.get()
+
+
+class TestSomebodyNewWhoProvesTheAddress:
+    """By a mailed code, without the password that they have there."""
+
+    def test_they_come_over_and_keep_what_they_had(self, ida: LegacySystem, browser: ApiClient) -> None:
+        code = codes.create(CodeKind.SIGN_IN, IDA)
+        response = browser.api("POST", "/sign-in/email-otp", {"email": IDA, "otp": code})
+        user = response.json()["user"]
+        assert (user["id"], user["name"], user["emailVerified"]) == ("u-17", "Ida Ø", True)
+        assert (browser.session()["user"]["id"], count_users()) == ("u-17", 1)
+        found = users.find_by_email(IDA)
+        assert found is not None
+        assert not passwords.has_password(found)
+
+    def test_a_code_for_a_new_password_claims_the_account(
+        self, ida: LegacySystem, browser: ApiClient, mails: Callable[[], list[Any]]
+    ) -> None:
+        browser.api("POST", "/email-otp/request-password-reset", {"email": IDA})
+        (mail,) = mails()
+        (code,) = re.findall(r"^(\d{6})$", mail.body, re.MULTILINE)
+        body = {"email": IDA, "otp": code, "password": "chosen by a code"}
+        assert answered(browser.api("POST", "/email-otp/reset-password", body)) == (200, {"success": True})
+        assert browser.sign_in(IDA, "chosen by a code").json()["user"]["id"] == "u-17"
 
 
 class TestSomebodyWhoCameWithoutAPassword:
