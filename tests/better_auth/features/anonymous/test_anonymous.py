@@ -11,7 +11,7 @@ import pytest
 from better_auth import sessions, users
 from better_auth.events import AuthMethod, Client
 from better_auth.models import AuditEntry, Session
-from better_auth.sign_in import SignInChallenge, complete_sign_in
+from better_auth.sign_in import SignInAttempt, SignInChallenge, complete_sign_in
 from better_auth.storage.records import UserRecord
 from tests.conftest import ApiClient
 from tests.protocol import CLEARED, answered, kept_sessions, set_cookies
@@ -33,8 +33,8 @@ def fail(**arguments: Any) -> None:
     raise RuntimeError("the host's own trouble")
 
 
-def second_factor(user: UserRecord, client: Client) -> SignInChallenge | None:
-    return None if user.anonymous else SignInChallenge("two-factor", {"twoFactorRedirect": True})
+def second_factor(attempt: SignInAttempt) -> SignInChallenge | None:
+    return None if attempt.user.anonymous else SignInChallenge("two-factor", {"twoFactorRedirect": True})
 
 
 def fixed_address() -> str:
