@@ -29,6 +29,24 @@ from better_auth.rate_limits import parse_rule
 from better_auth.storage.records import has_user_row
 
 HOOKS = tuple(field.name for field in dataclasses.fields(HookSettings))
+# Settings that may name something of the host's, by their group.
+CALLABLES = {
+    "anonymous": ("generate_random_email", "generate_name", "on_link_account"),
+    "device_authorization": ("validate_client", "on_request"),
+    "email_otp": ("sender",),
+    "hooks": HOOKS,
+    "magic_link": ("sender",),
+    "passkey": ("resolve_user", "after_registration"),
+    "phone_number": (
+        "sender",
+        "temporary_email",
+        "temporary_name",
+        "validator",
+        "verifier",
+        "on_verification",
+    ),
+    "username": ("validator", "normalizer", "display_validator", "display_normalizer"),
+}
 SHORTEST_SECRET = 32
 LEAST_VARIETY = 10
 # Read by the ready-to-run project and its commands, and no settings of their own.
@@ -231,26 +249,9 @@ def _dotted_paths() -> dict[str, tuple[str, ...]]:
         "PASSWORD.VALIDATORS": auth_settings.password.validators,
         "TWO_FACTOR.REQUIRED_BY": auth_settings.two_factor.required_by,
         "MAIL.SENDER": (auth_settings.mail.sender,),
-        "PASSKEY": _dotted(auth_settings.passkey.resolve_user, auth_settings.passkey.after_registration),
         "DUAL_AUTH": _dotted(*(schemes.rules_of(scheme).is_revoked for scheme in schemes.NAMES)),
         "MIGRATION": _dotted(auth_settings.migration.verifier, auth_settings.migration.finder),
-        "ANONYMOUS": _dotted(
-            auth_settings.anonymous.generate_random_email,
-            auth_settings.anonymous.generate_name,
-            auth_settings.anonymous.on_link_account,
-        ),
-        "MAGIC_LINK.SENDER": _dotted(auth_settings.magic_link.sender),
-        "EMAIL_OTP.SENDER": _dotted(auth_settings.email_otp.sender),
-        "USERNAME": _dotted(
-            auth_settings.username.validator,
-            auth_settings.username.normalizer,
-            auth_settings.username.display_validator,
-            auth_settings.username.display_normalizer,
-        ),
-        "DEVICE_AUTHORIZATION": _dotted(
-            auth_settings.device_authorization.validate_client, auth_settings.device_authorization.on_request
-        ),
-        "HOOKS": tuple(path for path in (getattr(auth_settings.hooks, name) for name in HOOKS) if path),
+        **{group.upper(): _callables(group) for group in CALLABLES},
     }
 
 
@@ -387,6 +388,11 @@ def check_environment(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
         Warning(f"No setting has the variable {name}{nearest(name, known)}", hint=hint, id="better_auth.W004")
         for name in unknown
     ]
+
+
+def _callables(group: str) -> tuple[str, ...]:
+    rules = getattr(auth_settings, group)
+    return tuple(path for path in (getattr(rules, name) for name in CALLABLES[group]) if path)
 
 
 def _dotted(*paths: str | None) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class AuthMethod(StrEnum):
     DEVICE_CODE = "device_code"
     MAGIC_LINK = "magic_link"
     EMAIL_OTP = "email_otp"
+    PHONE_CODE = "phone_code"
     SESSION = "session"
     BEARER = "bearer"
     JWT = "jwt"
@@ -150,15 +151,15 @@ class AnonymousUserLinked(Event):
 
 
 class AnonymousUserNotLinked(Event):
-    """The host's hook has failed: the anonymous user stays as they are."""
-
     type = "anonymous_user_linked"
     success = False
 
 
-class DeviceApproved(Event):
-    """Somebody lets a device sign in in their name (RFC 8628)."""
+class PhoneNumberVerified(Event):
+    type = "phone_number_verified"
 
+
+class DeviceApproved(Event):
     type = "device_approved"
 
 

@@ -27,6 +27,7 @@ INTROSPECTED = Rule(10_000, 10)
 ASKED_BY_ANYBODY = Rule(60, 10)
 # Short codes of devices, looked for by their owners; the protocol's rule, and one for each account.
 DEVICE_LOOKED_AT = Rule(5, 1800)
+BY_TELEPHONE = Rule(10, 60)
 LOOKED_UP = Rule(30, 1800, sliding=True)
 # The protocol's special rules: a path, or the beginning of one where it ends in a star.
 PROTOCOL_RULES = {
@@ -46,6 +47,7 @@ PROTOCOL_RULES = {
     "/legacy/exchange": EXCHANGED,
     "/auth-proxy/introspect": ASKED_BY_ANYBODY,
     "/device": DEVICE_LOOKED_AT,
+    "/phone-number*": BY_TELEPHONE,
 }
 UNKNOWN_ADDRESS = "unknown-address"
 

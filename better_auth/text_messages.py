@@ -5,38 +5,18 @@ A slow gateway delays no request, and its speed does not tell whether a number i
 
 from __future__ import annotations
 
-import logging
-import time
+from functools import partial
 
 from django.db import transaction
 from django.utils.module_loading import import_string
 
 from better_auth.conf import auth_settings
-from better_auth.mail import Message, Outbox
-
-logger = logging.getLogger("better_auth.text_messages")
+from better_auth.mail import Outbox
 
 VERIFY = "verify_phone_number"
 RESET = "reset_password"
-
-
-class TextOutbox(Outbox):
-    """A bounded queue with one sender thread, as mails have."""
-
-    def _deliver(self, message: Message, not_before: float) -> None:
-        time.sleep(max(0.0, not_before - time.monotonic()))
-        try:
-            import_string(auth_settings.phone_number.sender or "")(
-                phone_number=message.to, code=message.context["code"], purpose=message.template
-            )
-        except Exception as fault:  # every gateway has failures of its own
-            logger.error("text %s to %s failed: %s", message.template, mask(message.to), type(fault).__name__)
-        finally:
-            with self._lock:
-                self._waiting -= 1
-
-
-outbox = TextOutbox()
+# Beside that of the mails: neither waits for the other.
+outbox = Outbox()
 
 
 def can_be_sent() -> bool:
@@ -45,10 +25,15 @@ def can_be_sent() -> bool:
 
 def send_code(purpose: str, *, to: str, code: str) -> None:
     """Queue a message once the surrounding transaction has committed."""
-    message = Message(purpose, to, {"code": code})
-    transaction.on_commit(lambda: outbox.put(message), robust=True)
+    name, deliver = f"text {purpose} to {mask(to)}", partial(_deliver, purpose, to, code)
+    transaction.on_commit(lambda: outbox.run(name, deliver), robust=True)
 
 
 def mask(number: str) -> str:
     """``…42``: enough to find a line, not enough to call."""
     return f"…{number[-2:]}"
+
+
+def _deliver(purpose: str, number: str, code: str) -> None:
+    sender = import_string(auth_settings.phone_number.sender or "")
+    sender(phone_number=number, code=code, purpose=purpose)

@@ -16,6 +16,7 @@ from better_auth.features.multi_session import endpoints as multi_session
 from better_auth.features.one_time_token import endpoints as one_time_token
 from better_auth.features.passkey import endpoints as passkey
 from better_auth.features.passwordless.endpoints import email_otp, magic_link
+from better_auth.features.phone_number import endpoints as phone_number
 from better_auth.features.profile import endpoints as profile
 from better_auth.features.session_management import endpoints as session_management
 from better_auth.features.social import endpoints as social
@@ -41,6 +42,7 @@ operations = operations_in(
     multi_session,
     one_time_token,
     passkey,
+    phone_number,
     profile,
     session_management,
     social,

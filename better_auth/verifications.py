@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     RESET_PASSWORD = "reset-password"
     DELETE_ACCOUNT = "delete-account"
     ONE_TIME_TOKEN = "one-time-token"
+    PHONE_CODE = "phone-number-otp"
+    PHONE_RESET_CODE = "phone-number-reset"
     PASSKEY_CHALLENGE = "passkey-challenge"
     TWO_FACTOR_CHALLENGE = "two-factor-challenge"
     TWO_FACTOR_CODE = "two-factor-code"
@@ -39,7 +41,7 @@ class Purpose(StrEnum):
     CHANGE_CODE = "change-email-otp"
 
 
-RESETS = (Purpose.RESET_PASSWORD, Purpose.RESET_CODE)
+RESETS = (Purpose.RESET_PASSWORD, Purpose.RESET_CODE, Purpose.PHONE_RESET_CODE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from better_auth.conf.sign_in_schema import (
     DeviceAuthorizationSettings,
     MultiSessionSettings,
     OneTimeTokenSettings,
+    PhoneNumberSettings,
 )
 from better_auth.conf.social_schema import AccountSettings, SocialSettings
 from better_auth.conf.token_schema import IntrospectionSettings, JwtSettings, TokenSettings
@@ -339,6 +340,7 @@ class BetterAuthSettings:
     multi_session: MultiSessionSettings = group(MultiSessionSettings, "Several sessions on one device.")
     one_time_token: OneTimeTokenSettings = group(OneTimeTokenSettings, "Sessions handed on by a token.")
     anonymous: AnonymousSettings = group(AnonymousSettings, "People without a name.")
+    phone_number: PhoneNumberSettings = group(PhoneNumberSettings, "Telephone numbers.")
     device_authorization: DeviceAuthorizationSettings = group(
         DeviceAuthorizationSettings, "Devices that are approved elsewhere."
     )

@@ -87,3 +87,44 @@ class DeviceAuthorizationSettings:
     )
     validate_client: str | None = setting(None, "Callable ``(client_id) -> bool``: which programs may ask.")
     on_request: str | None = setting(None, "Callable ``(*, client_id, scope)``, when a device asks.")
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumberSettings:
+    sender: str | None = setting(
+        None,
+        "Callable ``(*, phone_number, code, purpose)`` that sends a text message; ``purpose`` is "
+        "``verify_phone_number`` or ``reset_password``. Unset: no codes (501).",
+        env="BETTER_AUTH_PHONE_NUMBER_SENDER",
+    )
+    otp_length: int = setting(6, "Digits of a code.", env="BETTER_AUTH_PHONE_NUMBER_OTP_LENGTH", at_least=4)
+    expires_in: int = setting(
+        300, "Seconds that a code is good for.", env="BETTER_AUTH_PHONE_NUMBER_EXPIRES_IN", at_least=1
+    )
+    allowed_attempts: int = setting(
+        3, "Wrong tries that a code bears.", env="BETTER_AUTH_PHONE_NUMBER_ALLOWED_ATTEMPTS", at_least=1
+    )
+    require_verification: bool = setting(
+        False,
+        "No sign-in by number and password before the number is verified.",
+        env="BETTER_AUTH_PHONE_NUMBER_REQUIRE_VERIFICATION",
+    )
+    sign_up_on_verification: bool = setting(
+        False,
+        "Whoever proves a number that is nobody's is a new user.",
+        env="BETTER_AUTH_PHONE_NUMBER_SIGN_UP",
+    )
+    temporary_email: str | None = setting(
+        None, "Callable ``(phone_number) -> str``: the new user's address; unset: one that no mail can reach."
+    )
+    temporary_name: str | None = setting(
+        None, "Callable ``(phone_number) -> str``: the new user's name; unset: the number."
+    )
+    validator: str | None = setting(None, "Callable ``(phone_number) -> bool``; unset: any text.")
+    verifier: str | None = setting(
+        None,
+        "Callable ``(*, phone_number, code) -> bool``, where another service sends and judges the codes.",
+    )
+    on_verification: str | None = setting(
+        None, "Callable ``(*, user, phone_number, client)``, after the commit."
+    )

@@ -74,12 +74,16 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "roles",
                 "sessions",
                 "signing_keys",
+                "text_messages",
                 "users",
                 "verifications",
             }
         ),
     ),
-    ("what lifecycles share", frozenset({"additional_fields", "hashing", "hooks", "usernames"})),
+    (
+        "what lifecycles share",
+        frozenset({"additional_fields", "hashing", "hooks", "phone_numbers", "usernames"}),
+    ),
     ("providers of identities", frozenset({"providers"})),
     ("storage", frozenset({"storage"})),
     ("models", frozenset({"models"})),
@@ -115,6 +119,7 @@ EDGE_MODULES = ("endpoints", "delivery")
 SIDEWAYS = {
     ("account_notices", "mail"): "a notice is a mail",
     ("access_tokens", "signing_keys"): "a signed token is signed, and verified, by the keys of the moment",
+    ("text_messages", "mail"): "one kind of queue stands before slow senders",
     ("legacy", "passwords"): "where nobody else is asked, our own check stands alone",
     ("password_strength", "passwords"): "the estimate shows what the policy holds against a password",
     ("factor_requirements", "roles"): "some roles must have a second factor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from better_auth import password_strength as strength
-from better_auth import reauthentication, usernames
+from better_auth import phone_numbers, reauthentication, usernames
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode
 from better_auth.features.email_password import password_change, password_reset
@@ -38,9 +38,10 @@ class SignUpBody(Body):
 
     @classmethod
     def parse(cls, value: Any, *, place: str = "body") -> dict[str, Any]:
-        """User names come first, as upstream has it, and the schema before all other fields."""
-        if isinstance(value, dict):
-            usernames.read_new(value)
+        """User names and numbers come first, as upstream has it, and the schema before all other fields."""
+        members = value if isinstance(value, dict) else {}
+        phone_numbers.ensure_not_set(members)
+        usernames.read_new(members)
         checked = super().parse(value, place=place)
         return {**checked, "columns": columns_of_new_user(value)}
 

@@ -43,10 +43,8 @@ def begin(number: str, *, client: Client) -> rate_limits.Attempt:
     return rate_limits.begin_sign_in(account=f"phone-code:{number}", client=client)
 
 
-def ensure_right(
-    number: str, code: str, *, purpose: Purpose, subject: str, client: Client, keep: bool = False
-) -> None:
-    """Spend the right code, or keep it for another step.
+def ensure_right(code: str, *, purpose: Purpose, subject: str, client: Client) -> None:
+    """Spend the right code.
 
     Raises ``OTP_NOT_FOUND``, ``OTP_EXPIRED``, ``INVALID_OTP``, ``TOO_MANY_ATTEMPTS``. To be called outside a
     transaction, which would forget the try.
@@ -56,7 +54,6 @@ def ensure_right(
         subject=subject,
         code=code,
         allowed_attempts=auth_settings.phone_number.allowed_attempts,
-        keep=keep,
     ).outcome
     if outcome is CodeOutcome.ACCEPTED:
         return

@@ -53,9 +53,7 @@ class SignInBody(Body):
     rememberMe = StrictBoolean(required=False)
 
 
-@endpoint(
-    "POST", "/sign-in/phone-number", body=SignInBody, guards_login=True, is_offered=is_offered
-)
+@endpoint("POST", "/sign-in/phone-number", body=SignInBody, guards_login=True, is_offered=is_offered)
 def sign_in_phone_number(call: Call) -> Reply:
     outcome = sign_in_with_phone_number(
         number=call.body["phoneNumber"],
@@ -105,7 +103,7 @@ def _signed_in(call: Call, number: str) -> Reply:
     given = call.body["given"]
     verified = verification.verify(
         number,
-        fields=additional_fields.read_new("user", given),
+        read_fields=lambda: additional_fields.read_new("user", given),
         wants_session=not call.body.get("disableSession", False),
         client=call.client,
     )
@@ -113,6 +111,4 @@ def _signed_in(call: Call, number: str) -> Reply:
     if isinstance(outcome, SignInChallenge):
         return Reply(outcome.body, clears_session=True, keepsakes=outcome.keepsakes)
     token = outcome.token if outcome else None
-    return Reply(
-        {"status": True, "token": token, "user": wire.user_object(verified.user)}, session=outcome
-    )
+    return Reply({"status": True, "token": token, "user": wire.user_object(verified.user)}, session=outcome)

@@ -25,31 +25,30 @@ def request_password_reset(number: str, *, client: Client) -> None:
 
 
 def reset_password(number: str, *, code: str, new_password: str, client: Client) -> None:
-    """Spend the code and set the password. One that is refused leaves the code usable.
+    """Spend the code and set the password. One that nobody may have leaves the code usable.
 
-    Of any number of parallel tries one gets through. Raises what ``codes`` does, ``UNEXPECTED_ERROR`` where
-    the number is nobody's any more, and ``PHONE_NUMBER_PENDING_VERIFICATION`` where its owner has not shown
-    that it is theirs.
+    Of any number of parallel tries one gets through. A wrong code, and a number that is nobody's, cost the
+    hash as well. Raises what ``codes`` does, ``UNEXPECTED_ERROR`` where the number is nobody's any more, and
+    ``PHONE_NUMBER_PENDING_VERIFICATION`` where its owner has not shown that it is theirs.
     """
-    passwords.ensure_length(new_password)
+    passwords.ensure_acceptable(new_password)
     phone_numbers.ensure_valid(number)
     user = users.find_by_unique("phone_number", number)
     subject = user.id if user else number
     attempt = codes.begin(number, client=client)
-    purpose = Purpose.PHONE_RESET_CODE
-    codes.ensure_right(number, code, purpose=purpose, subject=subject, client=client, keep=True)
+    encoded = passwords.hash_password(new_password)
+    codes.ensure_right(code, purpose=Purpose.PHONE_RESET_CODE, subject=subject, client=client)
     attempt.succeeded()
     if user is None:
         raise BadRequest(Code.UNEXPECTED_ERROR)
     if not user.phone_number_verified:
         raise BadRequest(Code.PHONE_NUMBER_PENDING_VERIFICATION)
     passwords.ensure_acceptable(new_password, email=user.email, name=user.name)
-    encoded = passwords.hash_password(new_password)
-    codes.ensure_right(number, code, purpose=purpose, subject=subject, client=client)
     with transaction.atomic():
         accounts.ensure_credential(user)
         passwords.set_password(user, encoded)
-        verifications.revoke(purpose=Purpose.RESET_PASSWORD, subject=user.id)
+        verifications.revoke_proofs(subject=user.id)
         if auth_settings.email_password.revoke_sessions_on_reset:
             sessions.revoke_all(user)
+        sessions.announce(user)
         publish(PasswordReset(client=client, subject_id=user.id))

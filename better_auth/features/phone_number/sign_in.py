@@ -15,9 +15,7 @@ from better_auth.verifications import Purpose
 NOBODYS_ADDRESS = "nobody@phone-number.invalid"
 
 
-def sign_in_with_phone_number(
-    *, number: str, password: str, remember: bool, client: Client
-) -> SignInOutcome:
+def sign_in_with_phone_number(*, number: str, password: str, remember: bool, client: Client) -> SignInOutcome:
     """Check the password, then hand over to ``complete_sign_in``, which asks for the second factor.
 
     A number that nobody has costs the same hash as a wrong password, counts alike, and is answered alike.

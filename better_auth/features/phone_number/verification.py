@@ -6,7 +6,8 @@ Source: passwordless.md, section 3.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -56,7 +57,7 @@ def ensure_code(number: str, code: str, *, client: Client) -> None:
     attempt = codes.begin(number, client=client)
     verifier = auth_settings.phone_number.verifier
     if not verifier:
-        codes.ensure_right(number, code, purpose=Purpose.PHONE_CODE, subject=number, client=client)
+        codes.ensure_right(code, purpose=Purpose.PHONE_CODE, subject=number, client=client)
     elif not import_string(verifier)(phone_number=number, code=code):
         codes.refuse(CodeOutcome.WRONG, client=client)
     attempt.succeeded()
@@ -70,9 +71,11 @@ def change_own_number(user: UserRecord, number: str, *, client: Client) -> UserR
         raise BadRequest(Code.PHONE_NUMBER_EXIST) from None
 
 
-def verify(number: str, *, fields: dict[str, Any], wants_session: bool, client: Client) -> Verified:
+def verify(
+    number: str, *, read_fields: Callable[[], dict[str, Any]], wants_session: bool, client: Client
+) -> Verified:
     """Mark a number that was proven, and sign its user in; with ``SIGN_UP_ON_VERIFICATION`` a number that is
-    nobody's makes a user. ``fields`` are theirs then.
+    nobody's makes a user, with the additional fields that ``read_fields`` gives.
 
     Raises ``FAILED_TO_UPDATE_USER`` for a number that is nobody's.
     """
@@ -80,7 +83,7 @@ def verify(number: str, *, fields: dict[str, Any], wants_session: bool, client: 
     if user is not None:
         user = _write(user, number, client=client)
     elif auth_settings.phone_number.sign_up_on_verification:
-        user = _sign_up(number, fields=fields, client=client)
+        user = _sign_up(number, fields=read_fields(), client=client)
     else:
         raise ServerError(Code.FAILED_TO_UPDATE_USER)
     if not wants_session:

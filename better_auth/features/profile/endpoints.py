@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from better_auth import accounts, additional_fields, usernames
+from better_auth import accounts, additional_fields, phone_numbers, usernames
 from better_auth.errors import BadRequest, ErrorCode, NotFound
 from better_auth.features.email_verification.change_email import change_email as change_the_email
 from better_auth.features.profile import delete_user as deletion
@@ -41,9 +41,10 @@ def update_user(call: Call) -> Reply:
     ensure_settable_on_user(call.body)
     changes: dict[str, Any] = {name: call.body[name] for name in ("name", "image") if name in call.body}
     names = usernames.read_changes(call.body, present=call.user.username)
-    if "username" in names:
+    numbers = phone_numbers.read_changes(call.body)
+    if "username" in names or numbers:
         ensure_themselves(call)
-    changes |= names
+    changes |= names | numbers
     fields = additional_fields.read_changes("user", call.body)
     if fields:
         changes["additional_fields"] = fields

@@ -21,10 +21,17 @@ pytestmark = pytest.mark.django_db
 POSTS = [one for one in operations if one.method == "POST" and one.reads_body]
 
 
+def send_nothing(**arguments: Any) -> None:
+    """A sender of text messages."""
+
+
 @pytest.fixture(autouse=True)
-def _every_operation_is_offered(configure: Callable[..., None]) -> None:
-    """``/legacy/exchange`` is there only beside a former system."""
-    configure(DUAL_AUTH={"ENABLED": True})
+def _every_operation_is_offered(configure: Callable[..., None], settings: Any) -> None:
+    """``/legacy/exchange`` is there only beside a former system, telephone numbers only with a sender."""
+    features = [*settings.BETTER_AUTH["FEATURES"], "phone_number"]
+    configure(
+        DUAL_AUTH={"ENABLED": True}, FEATURES=features, PHONE_NUMBER={"SENDER": f"{__name__}.send_nothing"}
+    )
 
 
 @pytest.fixture
@@ -69,7 +76,16 @@ def snapshot() -> list[Any]:
 
 
 # Of refusals that OAuth clients read as well.
-OAUTH_MEMBERS = {path: {"error", "error_description"} for path in ("/token", "/introspect", "/revoke")}
+OAUTH = (
+    "/token",
+    "/introspect",
+    "/revoke",
+    "/device/code",
+    "/device/token",
+    "/device/approve",
+    "/device/deny",
+)
+OAUTH_MEMBERS = {path: {"error", "error_description"} for path in OAUTH}
 
 
 @pytest.mark.parametrize(("operation", "field"), FIELDS)
