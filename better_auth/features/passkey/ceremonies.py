@@ -38,11 +38,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """``user`` and ``context``: what registration was begun with."""
+    """``user`` and ``context``: what registration was begun with; ``signed_in``: whether the user began it
+    themselves, in a session."""
 
     value: bytes
     user: dict[str, str]
     context: str | None
+    signed_in: bool = False
 
 
 def rp_id() -> str:
@@ -60,11 +62,17 @@ def expectation(challenge: Challenge, origins: list[str]) -> Expectation:
 
 
 def issue_challenge(
-    ceremony: Ceremony, *, subject: str, user: dict[str, str] | None = None, context: str | None = None
+    ceremony: Ceremony,
+    *,
+    subject: str,
+    user: dict[str, str] | None = None,
+    context: str | None = None,
+    signed_in: bool = False,
 ) -> tuple[str, str]:
     """A token and the challenge that it names, in base64url, for five minutes."""
     token, challenge = new_deletion_token(), bytes_to_base64url(secrets.token_bytes(CHALLENGE_BYTES))
-    payload = {"type": ceremony, "challenge": challenge, "user": user or {}, "context": context}
+    told = {"user": user or {}, "context": context, "signed_in": signed_in}
+    payload = {"type": ceremony, "challenge": challenge, **told}
     verifications.issue(
         purpose=Purpose.PASSKEY_CHALLENGE,
         token=token,
@@ -82,7 +90,8 @@ def take_challenge(ceremony: Ceremony, token: str | None) -> Challenge | None:
     if found is None or found.payload.get("type") != ceremony:
         return None
     payload = found.payload
-    return Challenge(base64url_to_bytes(payload["challenge"]), payload["user"], payload["context"])
+    value = base64url_to_bytes(payload["challenge"])
+    return Challenge(value, payload["user"], payload["context"], bool(payload.get("signed_in")))
 
 
 def descriptors(passkeys: list[PasskeyRecord]) -> list[dict[str, Any]]:

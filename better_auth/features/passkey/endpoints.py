@@ -70,10 +70,14 @@ class RegisterQuery(Body):
 def generate_register_options(call: Call) -> Reply:
     caller, context = _registering(call), call.query.get("context")
     registrant = registrant_of(caller) if caller else resolve_registrant(context=context, client=call.client)
-    attachment = call.query.get("authenticatorAttachment")
-    return _begun(
-        begin_registration(registrant, name=call.query.get("name"), attachment=attachment, context=context)
+    begun = begin_registration(
+        registrant,
+        name=call.query.get("name"),
+        attachment=call.query.get("authenticatorAttachment"),
+        context=context,
+        signed_in=caller is not None,
     )
+    return _begun(begun)
 
 
 class RegistrationBody(Body):

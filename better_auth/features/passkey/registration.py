@@ -74,13 +74,25 @@ def resolve_registrant(*, context: str | None, client: Client) -> Registrant:
 
 
 def begin_registration(
-    registrant: Registrant, *, name: str | None, attachment: str | None, context: str | None
+    registrant: Registrant,
+    *,
+    name: str | None,
+    attachment: str | None,
+    context: str | None,
+    signed_in: bool,
 ) -> Begun:
-    """Options for the browser. The handle that the device keeps says nothing of the user."""
+    """Options for the browser. The handle that the device keeps says nothing of the user.
+
+    ``signed_in``: the user asks for themselves, and must still be there when the answer comes.
+    """
     present = users.find_by_id(registrant.id)
     details = {"id": registrant.id, "name": registrant.name, "display_name": registrant.display_name}
     token, challenge = issue_challenge(
-        Ceremony.REGISTRATION, subject=present.id if present else "", user=details, context=context
+        Ceremony.REGISTRATION,
+        subject=present.id if present else "",
+        user=details,
+        context=context,
+        signed_in=signed_in,
     )
     handle = random_string(HANDLE_LENGTH, LOWER_ALPHANUMERIC)
     return Begun(
@@ -124,7 +136,8 @@ def register_passkey(
     if challenge is None:
         _note_failure("no_challenge", caller, client)
         raise BadRequest(Code.CHALLENGE_NOT_FOUND)
-    if caller and challenge.user["id"] != caller.id:
+    # Begun in a session, it ends in one: else whoever had that session for a moment would finish without it.
+    if challenge.user["id"] != caller.id if caller else challenge.signed_in:
         _note_failure("other_user", caller, client)
         raise Unauthorized(Code.YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY)
     try:

@@ -441,6 +441,16 @@ class TestWithoutASession:
         response = browser.register(device, answer=device.register(options))
         assert answered(response) == (500, {"code": "USER_NOT_FOUND", "message": "User not found"})
 
+    def test_what_was_begun_in_a_session_ends_in_one(
+        self, browser: PasskeyClient, ann: UserRecord, device: Authenticator
+    ) -> None:
+        """Whoever had the session for a moment does not finish once it was revoked."""
+        answer = device.register(browser.register_options())
+        Session.objects.all().delete()
+        response = browser.register(device, answer=answer)
+        assert response.json()["code"] == "YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY"
+        assert not Passkey.objects.exists()
+
     def test_who_is_signed_in_is_asked_for_a_fresh_session_and_for_nobody_else(
         self,
         browser: PasskeyClient,
