@@ -163,13 +163,6 @@ def unlink(user: UserRecord, row_id: str, *, allow_last: bool) -> AccountRecord 
         return row_as_record
 
 
-def drop_all(user: UserRecord) -> None:
-    """Take every way to sign in away, the password too."""
-    with transaction.atomic():
-        Account.objects.filter(user_id=user.key).delete()
-        get_user_model()._default_manager.filter(pk=user.key).update(password=make_password(None))
-
-
 def _sealed(tokens: ProviderTokens) -> dict[str, Any]:
     return {
         "access_token": seal(tokens.access_token) if tokens.access_token else None,

@@ -18,7 +18,7 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import new_session_token, token_digest
 from better_auth.errors import ErrorCode, Forbidden
 from better_auth.events import AuthMethod, Client
-from better_auth.models import Session
+from better_auth.models import DeviceCode, DeviceCodeStatus, Session
 from better_auth.storage import compiled, last_seen, revocations, verified_sessions
 from better_auth.storage.compiled import CompiledSelect
 from better_auth.storage.records import SessionRecord, UserRecord, session_record
@@ -257,16 +257,24 @@ def revoke(session: SessionRecord, user: UserRecord) -> bool:
 
 
 def revoke_all(user: UserRecord, *, keep: SessionRecord | None = None) -> int:
-    """End all sessions of the user, but ``keep`` where given, and those in which they act for others.
+    """End all sessions of the user, but ``keep`` where given, and those in which they act for others; devices
+    that they have approved, and that have not come for their session yet, get none.
 
     The number of their own.
     """
     end_impersonations(user)
+    _end_approvals(user)
     rows = Session.objects.filter(user_id=user.key)
     if keep is None:
         revocations.mark_user(user.id)
         return rows.delete()[0]
     return _delete(rows.exclude(pk=keep.id).values_list("pk", flat=True), user)
+
+
+def _end_approvals(user: UserRecord) -> None:
+    """Else whoever had a session for a moment would get another one out of it, after it was revoked."""
+    living = DeviceCode.objects.filter(expires_at__gt=clock.now())
+    living.filter(claimed_by=user.id, status=DeviceCodeStatus.APPROVED).delete()
 
 
 def end_impersonations(administrator: UserRecord) -> None:

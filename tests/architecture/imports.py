@@ -46,7 +46,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     ("endpoints", frozenset()),  # features/*/{endpoints,delivery}.py
     ("rules and transport", frozenset({"features", "http"})),
-    ("sign_in", frozenset({"sign_in"})),
+    ("sign_in", frozenset({"sign_in", "unproven_access"})),
     ("authentication", frozenset({"authentication"})),
     ("credentials of a former system", frozenset({"legacy_credentials"})),
     (

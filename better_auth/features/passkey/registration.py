@@ -94,17 +94,12 @@ def begin_registration(
         context=context,
         signed_in=signed_in,
     )
-    handle = random_string(HANDLE_LENGTH, LOWER_ALPHANUMERIC)
     return Begun(
         token,
         {
             "challenge": challenge,
             "rp": {"name": rp_name(), "id": rp_id()},
-            "user": {
-                "id": bytes_to_base64url(handle.encode()),
-                "name": name or registrant.name,
-                "displayName": registrant.display_name,
-            },
+            "user": _shown(registrant, name),
             "pubKeyCredParams": [{"alg": int(one), "type": "public-key"} for one in ALGORITHMS],
             "timeout": TIMEOUT_MS,
             "attestation": "none",
@@ -191,6 +186,16 @@ def _owner_of(challenge: Challenge, caller: UserRecord | None, client: Client) -
     if caller and told not in (None, caller.id):
         raise Unauthorized(Code.YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY)
     return told or challenge.user["id"]
+
+
+def _shown(registrant: Registrant, name: str | None) -> dict[str, str]:
+    """As the device keeps it."""
+    handle = random_string(HANDLE_LENGTH, LOWER_ALPHANUMERIC)
+    return {
+        "id": bytes_to_base64url(handle.encode()),
+        "name": name or registrant.name,
+        "displayName": registrant.display_name,
+    }
 
 
 def _selection(attachment: str | None) -> dict[str, Any]:

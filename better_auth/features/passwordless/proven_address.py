@@ -15,19 +15,14 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from better_auth import (
-    accounts,
     clock,
-    device_codes,
     hooks,
     legacy,
-    passkeys,
-    passwords,
-    sessions,
+    unproven_access,
     users,
-    verifications,
 )
 from better_auth.errors import BadRequest, ErrorCode, Unprocessable
-from better_auth.events import AuthMethod, Client, EmailVerified, SignedUp, UnprovenAccessRevoked, publish
+from better_auth.events import AuthMethod, Client, EmailVerified, SignedUp, publish
 from better_auth.sign_in import SignInOutcome, complete_sign_in
 from better_auth.storage.records import UserRecord
 from better_auth.usernames import Code as UsernameCode
@@ -107,15 +102,7 @@ def _promote(user: UserRecord, *, method: AuthMethod, client: Client) -> UserRec
     user = users.get(user)
     if user.email_verified:
         return user
-    accounts.delete_all(user)
-    passwords.forget(user)
-    passkeys.remove_all(user)
-    device_codes.delete_claimed_by(user)
-    count = sessions.revoke_all(user)
-    verifications.revoke_all(subject=user.id)
-    publish(
-        UnprovenAccessRevoked(client=client, subject_id=user.id, method=method, details={"sessions": count})
-    )
+    unproven_access.revoke(user, method=method, client=client)
     user = users.update(user, email_verified=True, email_verified_at=clock.now())
     publish(EmailVerified(client=client, subject_id=user.id, method=method))
     return user

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from better_auth import account_notices, accounts, clock, hooks, legacy, sessions, users
+from better_auth import account_notices, accounts, clock, hooks, legacy, unproven_access, users
 from better_auth.accounts import IdentityTaken, ProviderTokens
 from better_auth.addresses import is_email, normalize_email
 from better_auth.conf import auth_settings
@@ -127,9 +127,10 @@ def _link(user: UserRecord, identity: Identity, client: Client) -> UserRecord:
     ):
         raise Unresolved("account not linked")
     if not user.email_verified:
-        # Whoever signed up with this address has not proven it: nothing of theirs opens it from now on.
-        accounts.drop_all(user)
-        sessions.revoke_all(user)
+        users.lock(user)
+        user = users.get(user)
+    if not user.email_verified:
+        unproven_access.revoke(user, method=AuthMethod.SOCIAL, client=client)
     add_account(user, identity, client=client)
     return take_over(user, identity.profile) if rules.update_user_info_on_link else user
 

@@ -122,8 +122,9 @@ def test_the_renewal_and_the_end_of_a_session(ann: UserRecord) -> None:
 
 
 def test_the_end_of_all_sessions_of_a_user(ann: UserRecord) -> None:
-    in_names_of_others, *own = statements_of(lambda: sessions.revoke_all(ann))
+    in_names_of_others, approvals, *own = statements_of(lambda: sessions.revoke_all(ann))
     ensure_indexed(in_names_of_others, "impersonated_by")
+    ensure_indexed(approvals, "expires_at")
     assert own
     for statement in own:
         ensure_indexed(statement, "user_id")

@@ -148,6 +148,16 @@ def test_from_the_code_to_the_session(
     assert told[-2:] == [("device_approved", ""), ("sign_in", "device_code")]
 
 
+def test_an_approval_ends_with_the_sessions_of_who_gave_it(
+    device: Device, signed_in: ApiClient, frozen_time: FrozenTime
+) -> None:
+    """Whoever had a session for a moment can't keep it in a device's code."""
+    look(signed_in, device.user_code)
+    decide(signed_in, device.user_code)
+    assert signed_in.api("POST", "/revoke-other-sessions").status_code == 200
+    assert answered(device.poll()) == refused("invalid_grant", "Invalid device code")
+
+
 def test_a_refused_device_stays_out(device: Device, signed_in: ApiClient, frozen_time: FrozenTime) -> None:
     look(signed_in, device.user_code)
     assert answered(decide(signed_in, device.user_code, verb="deny")) == (200, {"success": True})

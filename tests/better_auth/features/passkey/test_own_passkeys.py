@@ -118,7 +118,8 @@ class TestTheLastWayIn:
     """Somebody without a password or a provider comes in by their passkeys alone."""
 
     @pytest.fixture(autouse=True)
-    def _without_accounts(self, own: Any) -> None:
+    def _without_accounts(self, own: Any, configure: Callable[..., None]) -> None:
+        configure(FEATURES=["bearer", "passkey"])
         Account.objects.all().delete()
 
     def test_it_stays(self, browser: PasskeyClient, own: Any) -> None:
@@ -130,6 +131,13 @@ class TestTheLastWayIn:
         assert answered(delete(browser, own["id"])) == (200, {"status": True})
         assert answered(delete(browser, other["id"])) == (400, refusal("FAILED_TO_UNLINK_LAST_ACCOUNT"))
 
+    @pytest.mark.parametrize("feature", ["magic_link", "email_otp"])
+    def test_it_goes_where_a_mail_signs_in(
+        self, browser: PasskeyClient, own: Any, configure: Callable[..., None], feature: str
+    ) -> None:
+        configure(FEATURES=["bearer", "passkey", feature])
+        assert answered(delete(browser, own["id"])) == (200, {"status": True})
+
     def test_it_goes_where_the_settings_say_so(
         self, browser: PasskeyClient, own: Any, configure: Callable[..., None]
     ) -> None:
@@ -139,8 +147,12 @@ class TestTheLastWayIn:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_last_ones_one_stays_though_both_go_at_once(
-    browser: PasskeyClient, own: Any, new_browser: Callable[..., PasskeyClient]
+    browser: PasskeyClient,
+    own: Any,
+    new_browser: Callable[..., PasskeyClient],
+    configure: Callable[..., None],
 ) -> None:
+    configure(FEATURES=["bearer", "passkey"])
     other = browser.register(Authenticator(ORIGIN)).json()
     Account.objects.all().delete()
     barrier, answers = threading.Barrier(2), list[Any]()

@@ -13,10 +13,11 @@ from django.db import connection
 
 from better_auth import accounts, users
 from better_auth.mail import outbox
-from better_auth.models import Account, AuditEntry, Session
+from better_auth.models import Account, AuditEntry, Passkey, Session
 from better_auth.storage.records import UserRecord
+from tests.authenticator import Authenticator
 from tests.better_auth.features.social.conftest import come_back, go, travel
-from tests.conftest import PASSWORD, ApiClient
+from tests.conftest import ORIGIN, PASSWORD, ApiClient
 from tests.protocol import answered, query_of
 from tests.scripted_provider import ScriptedProvider
 
@@ -96,13 +97,19 @@ def test_whoever_signed_up_with_anothers_address_keeps_nothing_of_it(
     use_acme()
     configure(ACCOUNT={"REQUIRE_LOCAL_EMAIL_VERIFIED": False})
     make_user()
-    squatter = new_browser()
+    squatter, device = new_browser(), Authenticator(ORIGIN)
     squatter.sign_in()
+    options = squatter.api("GET", "/passkey/generate-register-options").json()
+    body = {"response": device.register(options)}
+    assert squatter.api("POST", "/passkey/verify-registration", body).status_code == 200
+    key = squatter.api("POST", "/api-key/create", {"name": "mine"}).json()["key"]
     assert error_of(travel(browser, acme)) is None
     assert browser.session()["user"]["emailVerified"] is True
     assert squatter.session() is None
     assert squatter.sign_in().status_code == 401
     assert [one.provider_id for one in Account.objects.all()] == ["acme"]
+    assert not Passkey.objects.exists()
+    assert new_browser(headers={"x-api-key": key}).session()["code"] == "INVALID_API_KEY"
 
 
 @pytest.mark.usefixtures("commits")
