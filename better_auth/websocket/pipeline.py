@@ -21,7 +21,7 @@ from better_auth.authentication.credentials import (
 from better_auth.authentication.pipeline import authenticate
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
-from better_auth.errors import AuthError, TooManyRequests
+from better_auth.errors import AuthError, ErrorCode, TooManyRequests
 from better_auth.events import AuthMethod, Client
 from better_auth.http import cookies, wire
 from better_auth.http.origin import trusted_patterns
@@ -213,6 +213,9 @@ def _ensure_welcome(principal: Principal, shown: Shown) -> None:
         raise Refused(CloseCode.UNAUTHORIZED, "METHOD_NOT_ALLOWED", text)
     if principal.method in BY_COOKIE and not is_trusted_origin(shown.origin, trusted_patterns()):
         raise Refused(CloseCode.POLICY, "INVALID_ORIGIN", "Invalid origin")
+    if principal.must_enrol:
+        code = ErrorCode.TWO_FACTOR_REQUIRED
+        raise Refused(CloseCode.POLICY, code.name, code.value)
 
 
 def _names_of(principal: Principal) -> tuple[str, ...]:

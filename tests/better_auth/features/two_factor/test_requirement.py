@@ -14,10 +14,13 @@ from better_auth import users
 from better_auth.drf import BetterAuthentication
 from better_auth.errors import Forbidden
 from better_auth.storage.records import UserRecord
+from better_auth.websocket.closing import Refused
+from better_auth.websocket.handshake import Shown
+from better_auth.websocket.pipeline import identify
 from better_auth.zero_trust.gate import ensure_trusted
 from better_auth.zero_trust.policies import Policy
 from tests.better_auth.features.two_factor.conftest import Person
-from tests.conftest import PASSWORD, ApiClient
+from tests.conftest import ORIGIN, PASSWORD, ApiClient
 from tests.protocol import answered
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +78,10 @@ def test_the_hosts_doors_are_closed_too(clerk: Person) -> None:
         ensure_trusted(request, Policy(), None)
     assert denied.value.code is not None
     assert denied.value.code.name == "TWO_FACTOR_REQUIRED"
+    shown = Shown({"cookie": request.META["HTTP_COOKIE"]}, "127.0.0.1", "", ORIGIN, "/ws/auth/")
+    with pytest.raises(Refused) as refused:
+        identify(shown, with_row=False)
+    assert refused.value.code == "TWO_FACTOR_REQUIRED"
 
 
 def test_others_are_not_asked(
