@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -16,9 +15,8 @@ from django.utils.module_loading import import_string
 
 from better_auth import additional_fields, legacy, roles, sealing
 from better_auth.authentication.cookie_names import are_secure
-from better_auth.conf import auth_settings
+from better_auth.conf import auth_settings, callables
 from better_auth.conf.loading import nearest, walk
-from better_auth.conf.schema import HookSettings
 from better_auth.crypto.legacy_hashes import HASHERS
 from better_auth.http import cors
 from better_auth.http.client_ip import parse_proxies
@@ -28,25 +26,6 @@ from better_auth.legacy_credentials import schemes
 from better_auth.rate_limits import parse_rule
 from better_auth.storage.records import has_user_row
 
-HOOKS = tuple(field.name for field in dataclasses.fields(HookSettings))
-# Settings that may name something of the host's, by their group.
-CALLABLES = {
-    "anonymous": ("generate_random_email", "generate_name", "on_link_account"),
-    "device_authorization": ("validate_client", "on_request"),
-    "email_otp": ("sender",),
-    "hooks": HOOKS,
-    "magic_link": ("sender",),
-    "passkey": ("resolve_user", "after_registration"),
-    "phone_number": (
-        "sender",
-        "temporary_email",
-        "temporary_name",
-        "validator",
-        "verifier",
-        "on_verification",
-    ),
-    "username": ("validator", "normalizer", "display_validator", "display_normalizer"),
-}
 SHORTEST_SECRET = 32
 LEAST_VARIETY = 10
 # Read by the ready-to-run project and its commands, and no settings of their own.
@@ -251,7 +230,7 @@ def _dotted_paths() -> dict[str, tuple[str, ...]]:
         "MAIL.SENDER": (auth_settings.mail.sender,),
         "DUAL_AUTH": _dotted(*(schemes.rules_of(scheme).is_revoked for scheme in schemes.NAMES)),
         "MIGRATION": _dotted(auth_settings.migration.verifier, auth_settings.migration.finder),
-        **{group.upper(): _callables(group) for group in CALLABLES},
+        **callables.named(),
     }
 
 
@@ -388,11 +367,6 @@ def check_environment(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
         Warning(f"No setting has the variable {name}{nearest(name, known)}", hint=hint, id="better_auth.W004")
         for name in unknown
     ]
-
-
-def _callables(group: str) -> tuple[str, ...]:
-    rules = getattr(auth_settings, group)
-    return tuple(path for path in (getattr(rules, name) for name in CALLABLES[group]) if path)
 
 
 def _dotted(*paths: str | None) -> tuple[str, ...]:
