@@ -21,6 +21,7 @@ class BetterAuthConfig(AppConfig):
         from better_auth.observability import audit, django_signals, log, metrics
         from better_auth.providers import checks as provider_checks  # noqa: F401, the same
         from better_auth.storage import verified_sessions
+        from better_auth.websocket import checks as socket_checks  # noqa: F401, the same
         from better_auth.zero_trust import checks as trust_checks  # noqa: F401, registers them
 
         auth_settings.load()  # type: ignore[attr-defined]

@@ -132,6 +132,7 @@ SIDEWAYS = {
     ("otp", "zero_trust"): "how strong a session is, is told there",
     ("apps", "checks"): "importing the checks registers them",
     ("device_page", "zero_trust"): "the page is for everybody, and asks for a session itself",
+    ("apps", "websocket"): "the same, of its settings",
     ("apps", "zero_trust"): "the same, of its policies",
 }
 # Its users may have no Django; what it needs of the server it asks over the network.
