@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from better_auth import passkeys
+from better_auth import account_notices, passkeys
 from better_auth.admin import people, wording
 from better_auth.admin.people import Operator
 from better_auth.admin.read_only import OwnedAdmin
@@ -109,4 +109,5 @@ def _remove(user: UserRecord, passkey_id: Any, *, reason: str, operator: Operato
         publish(
             PasskeyRemoved(client=operator.client, subject_id=user.id, actor_id=operator.id, details=details)
         )
+        account_notices.tell_removed(user, provider_id="one of your passkeys")
     return True

@@ -6,7 +6,7 @@ from enum import Enum
 
 from django.db import transaction
 
-from better_auth import passkeys
+from better_auth import account_notices, passkeys
 from better_auth.conf import auth_settings
 from better_auth.errors import BadRequest, ErrorCode, NotFound, ServerError, Unauthorized
 from better_auth.events import Client, PasskeyRemoved, PasskeyRenamed, publish
@@ -40,6 +40,7 @@ def delete_passkey(user: UserRecord, *, passkey_id: str, client: Client) -> None
             if passkeys.remove(user, passkey_id, allow_last=allow_last) is None:
                 raise NotFound(Code.PASSKEY_NOT_FOUND)
             publish(PasskeyRemoved(client=client, subject_id=user.id, details={"passkey": passkey_id}))
+            account_notices.tell_removed(user, provider_id="one of your passkeys")
     except LastWayIn:
         raise BadRequest(ErrorCode.FAILED_TO_UNLINK_LAST_ACCOUNT) from None
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 from webauthn.helpers import bytes_to_base64url
 
-from better_auth import passkeys, users
+from better_auth import account_notices, passkeys, users
 from better_auth.conf import auth_settings
 from better_auth.crypto.identifiers import LOWER_ALPHANUMERIC, random_string
 from better_auth.crypto.passkey_answers import ALGORITHMS, BadAnswer, NewCredential, read_registration
@@ -163,6 +163,7 @@ def _keep(
         raise ServerError(Code.USER_NOT_FOUND)
     passkey = passkeys.add(user, credential, name=name)
     publish(PasskeyRegistered(client=client, subject_id=user.id, details={"passkey": passkey.id}))
+    account_notices.tell_added(user, provider_id="a passkey")
     outcome = None
     if signs_in:
         method = method_of(user_verified=credential.user_verified)

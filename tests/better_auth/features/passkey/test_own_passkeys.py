@@ -51,6 +51,27 @@ def test_it_is_renamed(browser: PasskeyClient, own: Any, entries: Entries) -> No
     assert entry.details == {"passkey": own["id"]}
 
 
+@pytest.mark.usefixtures("commits")
+def test_the_owner_is_told_by_mail(
+    browser: PasskeyClient,
+    ann: UserRecord,
+    device: Authenticator,
+    mails: Callable[[], list[Any]],
+    configure: Callable[..., None],
+) -> None:
+    """They may be the first to learn that somebody else did it."""
+    passkey = browser.register(device, name="cheap-pills.example").json()
+    delete(browser, passkey["id"])
+    added, removed = mails()
+    assert (added.to, removed.to) == ([ann.email], [ann.email])
+    assert "you can sign in to Better Auth with a passkey as well" in added.body
+    assert "no longer sign in to Better Auth with one of your passkeys" in removed.body
+    assert "cheap-pills" not in added.body + removed.body
+    configure(ACCOUNT={"NOTIFY": False})
+    delete(browser, browser.register(Authenticator(ORIGIN)).json()["id"])
+    assert len(mails()) == 2
+
+
 @pytest.mark.parametrize("name", ["", "   ", None, 7, "a\x00", "n" * 1001])
 def test_a_bad_name_is_refused(browser: PasskeyClient, own: Any, name: Any) -> None:
     response = rename(browser, own["id"], name)
