@@ -65,6 +65,7 @@ class ScriptedProvider:
     grants: dict[str, Grant] = field(default_factory=dict)
     calls: list[tuple[str, str, dict[str, str], dict[str, str]]] = field(default_factory=list)
     sends_id_token: bool = True
+    algorithm: str = "ES256"
 
     def __post_init__(self) -> None:
         self.published = [self.key]
@@ -102,7 +103,7 @@ class ScriptedProvider:
         members = {
             name: value for name, value in {**known, **self.claims, **claims}.items() if value is not None
         }
-        return jwt.encode(members, self.key.private, algorithm="ES256", headers={"kid": self.key.kid})
+        return jwt.encode(members, self.key.private, algorithm=self.algorithm, headers={"kid": self.key.kid})
 
     def called(self, path: str) -> list[dict[str, str]]:
         """The parameters of each call of a path."""
@@ -118,7 +119,7 @@ class ScriptedProvider:
             "token_endpoint": f"{self.origin}/token",
             "userinfo_endpoint": f"{self.origin}/userinfo",
             "jwks_uri": f"{self.origin}/jwks",
-            "id_token_signing_alg_values_supported": ["ES256"],
+            "id_token_signing_alg_values_supported": [self.algorithm],
             **self.document_members,
         }
 

@@ -61,7 +61,7 @@ def find_backend(name: str) -> Backend:
     if "." in name:
         try:
             found = import_string(name)
-        except ImportError:
+        except (ImportError, TypeError, ValueError):  # no module, or no name of one
             raise UnknownBackend(name) from None
         if not (inspect.isclass(found) and issubclass(found, BaseOAuth2)):
             raise UnknownBackend(name)

@@ -292,7 +292,8 @@ def _failures(*, exchange: bool = False, had_tokens: Any = None) -> Iterator[Non
 def _of_exchange(fault: Exception, had_tokens: Any) -> ProviderFailed:
     if isinstance(fault, CodeRefused | ProfileRefused):
         return fault
-    return (ProfileRefused if had_tokens and had_tokens() else CodeRefused)(str(fault))
+    has_tokens = isinstance(fault, IdTokenRefused) or (had_tokens and had_tokens())
+    return (ProfileRefused if has_tokens else CodeRefused)(str(fault))
 
 
 def _tokens_in(response: Mapping[str, Any]) -> Tokens:
