@@ -5,6 +5,7 @@ Written for every way to have users; ``test_admin_hosts.py`` runs it on each.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -22,7 +23,9 @@ from better_auth import clock, sessions, users
 from better_auth.events import AuthMethod, SignedIn, publish
 from better_auth.events import Client as Device
 from better_auth.models import Account, AuditEntry, Session, Verification
+from better_auth.providers import documents
 from better_auth.storage.records import UserRecord, carrier_model, has_user_row
+from tests.scripted_provider import CLIENT_SECRET, ScriptedProvider, serving
 
 OPERATOR = "operator@example.com"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -560,3 +563,22 @@ def test_profiles_are_neither_added_nor_deleted_alone(
     assert operator.get(page(carrier_model(), "add")).status_code == 403
     assert operator.post(page(carrier_model(), "delete", user.key), {"post": "yes"}).status_code == 403
     assert users.find_by_email("ann@example.com") is not None
+
+
+def test_providers_are_shown_and_asked_where_an_operator_wants_it(
+    operator: Client, clerk: Client, configure: Callable[..., None]
+) -> None:
+    documents.forget()
+    page = reverse("admin:better_auth_account_providers")
+    with serving(ScriptedProvider()) as acme:
+        configure(SOCIAL={"PROVIDERS": {"acme": acme.settings(), "down": {"CLIENT": "c"}}})
+        shown = operator.get(page).content.decode()
+        assert ("acme" in shown, "Not asked" in shown, CLIENT_SECRET in shown) == (True, True, False)
+        assert "unknown key; did you mean CLIENT_ID?" in html.unescape(shown)
+        assert acme.calls == []
+        assert "Ready" in operator.post(page).content.decode()
+        acme.published = []
+        assert "its key set is empty" in operator.post(page).content.decode()
+    assert clerk.get(page).status_code == 403
+    accounts_page = operator.get(reverse("admin:better_auth_account_changelist")).content.decode()
+    assert page in accounts_page

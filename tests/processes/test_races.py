@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import secrets
 import stat
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from tests.conformance.run_conformance import reserved_port
+from tests.scripted_provider import ScriptedProvider, serving
 from tests.server import (
     PASSWORD,
     SESSION_COOKIE,
@@ -467,3 +470,45 @@ def test_a_cookie_of_one_process_is_good_at_the_other(server: RunningServer) -> 
     assert seen.json["user"]["email"] == email
     server.call("POST", "/sign-out", cookie=signed_in.session_cookie, process=0)
     assert server.call("GET", "/get-session", cookie=signed_in.session_cookie, process=1).json is None
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[ScriptedProvider]:
+    with serving(ScriptedProvider()) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def site(company: ScriptedProvider) -> Iterator[RunningServer]:
+    told = json.dumps({"company": company.settings()})
+    with RunningServer(processes=2, BETTER_AUTH_SOCIAL_PROVIDERS=told) as running:
+        yield running
+
+
+class TestProviders:
+    def come_back(
+        self, site: RunningServer, company: ScriptedProvider, count: int, flows: int
+    ) -> list[Answer]:
+        """So many answers at once, of so many flows."""
+        calls = []
+        for _ in range(flows):
+            begun = site.call("POST", "/sign-in/social", {"provider": "company", "callbackURL": "/in"})
+            back = urlencode(company.consent(begun.json["url"]))
+            cookie = f"better-auth.state={begun.cookies['better-auth.state']}"
+            calls += [Call("GET", f"/callback/company?{back}", cookie=cookie)] * (count // flows)
+        return site.at_once(calls)
+
+    def test_one_answer_signs_in_once(self, site: RunningServer, company: ScriptedProvider) -> None:
+        """oauth-and-providers.md, A3: "a passed one deletes row and cookie (single use)"."""
+        answers = self.come_back(site, company, MANY, 1)
+        locations = sorted(str(one.headers["Location"]) for one in answers)
+        assert locations[0] == "/in"
+        assert {urlsplit(one).query for one in locations[1:]} == {"error=state_mismatch"}
+        assert [SESSION_COOKIE in one.cookies for one in answers].count(True) == 1
+
+    def test_a_new_identity_makes_one_user(self, site: RunningServer, company: ScriptedProvider) -> None:
+        company.claims |= {"sub": "subject-2", "email": "bob@example.com"}
+        answers = self.come_back(site, company, 10, 10)
+        assert [one.headers["Location"] for one in answers] == ["/in"] * 10
+        found = "SELECT count(*) FROM better_auth_users WHERE email = %s"
+        assert site.database.value(found, "bob@example.com") == 1
