@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { apiKey } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
-import { admin, bearer, jwt, username } from "better-auth/plugins";
+import { admin, bearer, jwt, twoFactor, username } from "better-auth/plugins";
 import pg from "pg";
 
 const baseURL = "http://127.0.0.1:4999"; // nothing listens: requests are handed over in the process
@@ -17,7 +17,7 @@ const options = {
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: true },
-  plugins: [bearer(), jwt(), username(), admin(), apiKey({ enableSessionForAPIKeys: true })],
+  plugins: [bearer(), jwt(), username(), admin(), twoFactor(), apiKey({ enableSessionForAPIKeys: true })],
 };
 const { runMigrations } = await getMigrations(options);
 await runMigrations();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,23 +12,27 @@ from typing import Any
 
 import pytest
 
+from tests.better_auth.features.two_factor.conftest import authenticator_of
 from tests.conformance.run_conformance import fresh_database
 from tests.interop.reference import Reference, running_reference
 from tests.server import PASSWORD, SESSION_COOKIE, RunningServer, wait_for
 
 COUNT = 4
+OTTO = "otto@example.com"
+CHALLENGE = "better-auth.two_factor"
 
 
 @dataclass
 class Household:
-    """Users of the original with their cookie jars, and an API key of the first of them; ``dsn`` names the
-    database that it lives on."""
+    """Users of the original with their cookie jars, an API key of the first of them, and what somebody else
+    was shown who has enrolled an authenticator; ``dsn`` names the database that it lives on."""
 
     reference: Reference
     dsn: str
     users: list[Any] = field(default_factory=list)
     jars: list[str] = field(default_factory=list)
     api_key: dict[str, Any] = field(default_factory=dict)
+    enrolled: dict[str, Any] = field(default_factory=dict)
 
 
 def _as_header(lines: list[str]) -> str:
@@ -76,6 +81,7 @@ def _move_in(household: Household) -> None:
     made = household.reference.request("POST", "/api-key/create", body, cookie=household.jars[0])
     assert made["status"] == 200, made
     household.api_key = made["body"]
+    household.enrolled = _enrol(household.reference)
     signed_out = household.reference.request("POST", "/sign-out", {}, cookie=household.jars[3])
     assert signed_out["status"] == 200
     household.reference.ask(
@@ -84,6 +90,19 @@ def _move_in(household: Household) -> None:
                SELECT 'acc1', '1122334455', 'google', id, "createdAt", "updatedAt" FROM "user"
                WHERE email = 'zoe1@example.com'""",
     )
+
+
+def _enrol(reference: Reference) -> dict[str, Any]:
+    """The URI and backup codes of Otto, who has shown a first code."""
+    person = {"name": "Otto", "email": OTTO, "password": PASSWORD}
+    jar = _as_header(reference.request("POST", "/sign-up/email", person)["cookies"])
+    answer = reference.request("POST", "/two-factor/enable", {"password": PASSWORD}, cookie=jar)
+    assert answer["status"] == 200, answer
+    shown: dict[str, Any] = answer["body"]
+    app = authenticator_of(shown["totpURI"])
+    code = {"code": app.code(app.step_at(time.time()))}
+    assert reference.request("POST", "/two-factor/verify-totp", code, cookie=jar)["status"] == 200
+    return shown
 
 
 HOUSES = {"sqlite": on_sqlite, "postgresql": on_postgresql}
@@ -111,6 +130,7 @@ def test_they_go_on_with_the_same_cookie_jars(household: Household) -> None:
         _ensure_at_home(server, household)
         _ensure_its_tokens_are_good(server, household)
         _ensure_its_api_keys_are_good(server, household)
+        _ensure_the_authenticator_signs_in(server, household)
         verified = server.site.manage(*told, "--verify")
         assert verified.returncode == 0, verified.stdout
 
@@ -135,6 +155,17 @@ def _ensure_its_tokens_are_good(server: RunningServer, household: Household) -> 
     here = {key["kid"]: key for key in server.call("GET", "/jwks").json["keys"]}
     assert there
     assert all(here[key["kid"]]["x"] == key["x"] for key in there)
+
+
+def _ensure_the_authenticator_signs_in(server: RunningServer, household: Household) -> None:
+    app = authenticator_of(household.enrolled["totpURI"])
+    code = app.code(app.step_at(time.time()))
+    for path, right in (("verify-totp", code), ("verify-backup-code", household.enrolled["backupCodes"][0])):
+        asked = server.call("POST", "/sign-in/email", {"email": OTTO, "password": PASSWORD})
+        assert asked.json == {"twoFactorRedirect": True, "twoFactorMethods": ["totp", "otp"]}
+        cookie = f"{CHALLENGE}={asked.cookies[CHALLENGE]}"
+        answer = server.call("POST", f"/two-factor/{path}", {"code": right}, cookie=cookie)
+        assert (answer.status, answer.json["user"]["email"]) == (200, OTTO)
 
 
 def _ensure_its_api_keys_are_good(server: RunningServer, household: Household) -> None:
