@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from better_auth.events import observe
+from better_auth.paced_log import PacedLog
 from better_auth.websocket import handshake, messages, metrics
 from better_auth.websocket.closing import CloseCode, Refused
 from better_auth.websocket.connection import Connection, keep
 from better_auth.websocket.handshake import Scope, Shown
-from better_auth.websocket.identity import Authority
+from better_auth.websocket.identity import Authority, Identity
 from better_auth.websocket.open_sockets import OpenSockets, sockets_of
 from better_auth.websocket.visits import Left, Visit
+
+log = PacedLog(logging.getLogger("better_auth.websocket"))
 
 
 class Gate:
@@ -69,7 +73,7 @@ class Gate:
         try:
             if sockets.is_draining:
                 raise Refused(CloseCode.RESTART, "RESTART", "The server restarts: come back in a moment")
-            identity = await visit.enter()
+            identity = await self._enter(visit)
         except Left:
             observe("socket_handshake", "none", "left")
             return
@@ -96,6 +100,18 @@ class Gate:
         await connection.accept(shown.protocol)
         await connection.say(visit.welcome())
         await _listen(visit)
+
+    async def _enter(self, visit: Visit) -> Identity:
+        """Raises ``Refused`` and ``Left``."""
+        try:
+            return await visit.enter()
+        except (Refused, Left):
+            raise
+        except Exception as fault:  # a database that is away fails in its driver's own ways
+            observe("socket_fault", type(fault).__name__)
+            log.say(logging.ERROR, "a socket's client could not be identified: %s", type(fault).__name__)
+            text = "Nobody can tell at the moment who you are"
+            raise Refused(CloseCode.UNAVAILABLE, "SERVICE_UNAVAILABLE", text) from fault
 
     def _note_end(self, connection: Connection, shown: Shown) -> None:
         ending = connection.ending

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from better_auth.observability import metrics
 from tests.conftest import ApiClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,3 +89,18 @@ def test_only_allowed_callers_see_them(
 ) -> None:
     configure(METRICS={"TOKEN": "right-token"})
     assert Client(REMOTE_ADDR=address, headers=headers).get("/metrics").status_code == status
+
+
+def test_what_a_killed_process_had_open_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gauges of living processes alone are joined."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    files = {pid: tmp_path / f"gauge_livesum_{pid}.db" for pid in (int(dead.stdout), os.getpid())}
+    for file in files.values():
+        file.touch()
+    metrics._forget_the_dead(tmp_path)
+    assert [file.exists() for file in files.values()] == [False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from django.test import Client
 from better_auth import users
 from better_auth.legacy_credentials.schemes import METHODS
 from better_auth.storage.records import UserRecord
+from better_auth.websocket import handshake, pipeline
+from better_auth.websocket.closing import Refused
 from tests.better_auth.legacy_credentials.conftest import SERVICE_SECRET
 from tests.host.legacy_credentials import SCHEMES, TABLE, Shown, bring, refusal_of, show
 
@@ -62,10 +65,39 @@ def by_introspection(shown: Shown) -> tuple[str | None, str | None]:
     return told["username"], None
 
 
-DOORS = (by_endpoint, by_middleware, by_async_middleware, by_rest_framework, by_introspection)
+def by_handshake(shown: Shown) -> tuple[str | None, str | None]:
+    """Of a WebSocket, from our own page."""
+    headers = {"origin": "http://testserver", **shown.headers}
+    return by_socket(
+        {
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 1),
+        }
+    )
+
+
+def by_socket(scope: dict[str, Any], **more: Any) -> tuple[str | None, str | None]:
+    try:
+        identity = pipeline.identify(replace(handshake.read(scope), **more), with_row=True)
+    except Refused as refusal:
+        return None, refusal.code
+    if identity is None:
+        return None, None
+    assert identity.row.pk == identity.principal.user.key
+    return identity.principal.user.email, None
+
+
+DOORS = (
+    by_endpoint,
+    by_middleware,
+    by_async_middleware,
+    by_rest_framework,
+    by_introspection,
+    by_handshake,
+)
 # A service learns no more than that a token is not good; a cookie is sent along unasked.
 TELLS_NO_CODE = {by_introspection}
-TELLS_NO_CODE_OF_COOKIES = {by_endpoint, by_rest_framework}
+TELLS_NO_CODE_OF_COOKIES = {by_endpoint, by_rest_framework, by_handshake}
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -80,6 +112,16 @@ def test_the_credential_table(ann: UserRecord, scheme: str, state: str, door: An
     assert found is None
     is_silent = door in TELLS_NO_CODE or (scheme == "sessions" and door in TELLS_NO_CODE_OF_COOKIES)
     assert code == (None if is_silent else refusal_of(scheme, state))
+
+
+@pytest.mark.parametrize("scheme", [one for one in SCHEMES if one != "sessions"])
+def test_the_first_message_of_a_socket_may_show_it(ann: UserRecord, scheme: str) -> None:
+    """As clients of the former system do; REST framework's with their word before it, or without."""
+    bring("4711", ann)
+    token = show(scheme, "valid", "4711").token
+    for text in (token, f"Token {token}") if scheme == "authtoken" else (token,):
+        found = by_socket({"headers": []}, token=text, any_kind=True)
+        assert found == (ann.email, None)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
