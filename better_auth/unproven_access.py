@@ -6,7 +6,7 @@ unverified accounts"; attacks.md, A14.
 
 from __future__ import annotations
 
-from better_auth import accounts, device_codes, passkeys, passwords, sessions, verifications
+from better_auth import accounts, device_codes, passkeys, passwords, sessions, users, verifications
 from better_auth.events import AuthMethod, Client, UnprovenAccessRevoked, publish
 from better_auth.storage.records import UserRecord
 
@@ -18,6 +18,8 @@ def revoke(user: UserRecord, *, method: AuthMethod, client: Client) -> None:
     passwords.forget(user)
     passkeys.remove_all(user)
     device_codes.delete_claimed_by(user)
+    if user.phone_number:  # a code to it would sign in
+        users.update(user, phone_number=None, phone_number_verified=None)
     count = sessions.revoke_all(user)
     verifications.revoke_all(subject=user.id)
     publish(

@@ -274,6 +274,7 @@ class TestUnprovenAccounts:
         squatter.api("POST", "/request-password-reset", {"email": EMAIL})
         former = users.find_by_email(EMAIL)
         assert former is not None
+        users.update(former, phone_number="+4915112345678", phone_number_verified=True)
         Passkey.objects.create(user_id=former.key, public_key="k", credential_id="c")
         device = squatter.api("POST", "/device/code", {"client_id": "tv"}).json()
         squatter.api("GET", f"/device?user_code={device['user_code']}")
@@ -290,7 +291,7 @@ class TestUnprovenAccounts:
         assert not DeviceCode.objects.exists()
         ann = users.find_by_email(EMAIL)
         assert ann is not None
-        assert not passwords.has_password(ann)
+        assert (passwords.has_password(ann), ann.phone_number) == (False, None)
         assert Verification.objects.count() == 0
         entry = AuditEntry.objects.get(event_type="unproven_access_revoked")
         assert (entry.subject_id, entry.details) == (user_id, {"sessions": 1})

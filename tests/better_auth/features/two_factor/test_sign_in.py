@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from better_auth import sealing, users
+from better_auth.features.email_verification import codes
+from better_auth.features.email_verification.codes import CodeKind
 from better_auth.models import AuditEntry, Session, TwoFactor, Verification
 from better_auth.storage.records import UserRecord
 from tests.better_auth.features.two_factor.conftest import Person
@@ -50,6 +52,19 @@ def failures() -> list[tuple[str, str]]:
 
 
 class TestChallenge:
+    def test_a_user_name_is_asked_as_an_address_and_a_proven_mailbox_is_not(self, enrolled: Person) -> None:
+        users.update(enrolled.user, username="ann.l", email_verified=True)
+        browser = enrolled.new_browser()
+        body = {"username": "Ann.L", "password": PASSWORD}
+        answer = browser.api("POST", "/sign-in/username", body)
+        assert answered(answer) == (200, {"twoFactorRedirect": True, "twoFactorMethods": ["totp", "otp"]})
+        assert browser.session() is None
+        assert verify(browser, enrolled.code()).status_code == 200
+        assert browser.session()["user"]["username"] == "ann.l"
+        other, address = enrolled.new_browser(), enrolled.user.email
+        body = {"email": address, "otp": codes.create(CodeKind.SIGN_IN, address)}
+        assert set(other.api("POST", "/sign-in/email-otp", body).json()) == {"token", "user"}
+
     def test_the_password_alone_gives_nothing_that_opens_anything(self, enrolled: Person) -> None:
         before = Session.objects.count()
         browser = enrolled.new_browser()
