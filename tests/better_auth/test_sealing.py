@@ -72,6 +72,7 @@ def test_sealed_columns_are_known() -> None:
     known = {f"{model._meta.label}.{column.name}" for model, column in reencryption.sealed_columns()}
     assert known >= {
         "better_auth.SigningKey.private_key",
+        "better_auth.TwoFactor.secret",
         "migration_tools.MigrationRecord.former",
         "migration_tools.KeptFactors.sealed",
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from better_auth import sealing, users
 from better_auth.features.email_verification import codes
@@ -386,6 +388,14 @@ class TestPrincipals:
         assert strength(browser) is Strength.PASSWORD
         verify(browser, enrolled.code())  # again, while signed in
         assert strength(browser) is Strength.SECOND_FACTOR
+
+
+def test_factors_outlive_a_change_of_every_secret(enrolled: Person, configure: Configure) -> None:
+    configure(SECRETS=["1:a-key-for-what-rests-0123456789-abcdefgh"])
+    call_command("reencrypt_secrets", stdout=StringIO())
+    configure(SECRET="another-secret-0123456789-abcdefghij")
+    assert verify(enrolled.challenged(), enrolled.code()).status_code == 200
+    assert backup(enrolled.challenged(), enrolled.codes[0]).status_code == 200
 
 
 def test_a_secret_that_no_key_opens_leaves_the_mail(enrolled: Person, configure: Configure) -> None:
