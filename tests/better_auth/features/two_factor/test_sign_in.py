@@ -407,3 +407,14 @@ def test_a_secret_that_no_key_opens_leaves_the_mail(enrolled: Person, configure:
     assert answered(verify(browser, enrolled.code())) == (400, refusal("TOTP_NOT_ENABLED"))
     assert browser.api("POST", "/two-factor/send-otp").status_code == 200
     assert answered(enrolled.enable()) == (400, refusal("TOTP_ALREADY_ENABLED"))
+
+
+def test_whoever_was_anonymous_is_linked_by_the_second_step(enrolled: Person) -> None:
+    """Not by the first: nobody has shown yet who they are."""
+    browser = enrolled.new_browser()
+    answer = browser.api("POST", "/sign-in/anonymous", {}).json()
+    assert browser.sign_in(enrolled.user.email).json()["twoFactorRedirect"] is True
+    assert users.find_by_id(answer["user"]["id"]) is not None
+    code = {"code": enrolled.code()}
+    assert browser.api("POST", "/two-factor/verify-totp", code).status_code == 200
+    assert users.find_by_id(answer["user"]["id"]) is None
