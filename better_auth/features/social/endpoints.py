@@ -13,6 +13,7 @@ from better_auth.authentication.cookie_names import cookie_name
 from better_auth.conf import auth_settings
 from better_auth.crypto.signing import sign_value, unsign_value
 from better_auth.errors import BadRequest, ErrorCode, Unauthorized
+from better_auth.events import AuthMethod
 from better_auth.features.social import provider_tokens, signing_in
 from better_auth.features.social.flows import Begun, LinkIntent, Wishes
 from better_auth.features.social.signing_in import Ending, Return
@@ -264,7 +265,7 @@ class AccountSelector(Body):
         return chosen
 
 
-@endpoint("POST", "/get-access-token", body=AccountSelector)
+@endpoint("POST", "/get-access-token", body=AccountSelector, changes_credentials=True)
 def get_access_token(call: Call) -> Reply:
     fresh = provider_tokens.valid_tokens(_signed_in_user(call), _selected(call, call.body))
     told = {
@@ -276,7 +277,7 @@ def get_access_token(call: Call) -> Reply:
     return Reply({name: value for name, value in told.items() if value is not None})
 
 
-@endpoint("POST", "/refresh-token", body=AccountSelector)
+@endpoint("POST", "/refresh-token", body=AccountSelector, changes_credentials=True)
 def refresh_token(call: Call) -> Reply:
     fresh = provider_tokens.refresh(_signed_in_user(call), _selected(call, call.body))
     told = {
@@ -311,7 +312,7 @@ def _selected(call: Call, selector: Mapping[str, Any]) -> AccountRecord:
 
 
 def _signed_in_user(call: Call) -> UserRecord:
-    """These three answer 401 without a body."""
-    if call.principal is None:
+    """These three answer 401 without a body. An API key stands for its owner here, not at a provider."""
+    if call.principal is None or call.principal.method is AuthMethod.API_KEY:
         raise Unauthorized()
     return call.principal.user

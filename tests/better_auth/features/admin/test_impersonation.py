@@ -39,6 +39,8 @@ CREDENTIALS: list[tuple[str, str, Any]] = [
     ("GET", "/delete-user/callback?token=x", None),
     ("POST", "/unlink-account", {"accountId": "x"}),
     ("POST", "/link-social", {"provider": "google"}),
+    ("POST", "/get-access-token", {"accountId": "x"}),
+    ("POST", "/refresh-token", {"accountId": "x"}),
     ("GET", "/passkey/generate-register-options", None),
     ("POST", "/passkey/verify-registration", {"response": {}}),
     ("POST", "/passkey/delete-passkey", {"id": "x"}),

@@ -495,3 +495,15 @@ def test_somebody_banned_stays_outside(
     response = travel(browser, acme, errorCallbackURL="/oops")
     assert error_of(response) == "BANNED_USER"
     assert "banned" in query_of(response.headers["Location"])["error_description"]
+
+
+def test_a_second_factor_is_the_providers_affair(
+    browser: ApiClient,
+    acme: ScriptedProvider,
+    use_acme: Callable[..., None],
+    make_user: Callable[..., UserRecord],
+) -> None:
+    use_acme()
+    make_user(email_verified=True, two_factor_enabled=True)
+    assert travel(browser, acme).headers["Location"] == "/in"
+    assert browser.session()["user"]["twoFactorEnabled"] is True
