@@ -92,6 +92,20 @@ VALID_BODIES: dict[str, Any] = {
 }
 
 
+def send_nothing(**arguments: Any) -> None:
+    """A sender of text messages."""
+
+
+def with_everything(declared: dict[str, Any]) -> dict[str, Any]:
+    """Settings with which each operation is there: ``/legacy/exchange`` is only beside a former system,
+    telephone numbers only where there is a sender."""
+    return {
+        "DUAL_AUTH": {"ENABLED": True},
+        "FEATURES": [*declared["FEATURES"], "phone_number"],
+        "PHONE_NUMBER": {"SENDER": f"{__name__}.send_nothing"},
+    }
+
+
 def url_of(operation: Operation) -> str:
     return re.sub(r"<str:\w+>", "something", operation.path)
 

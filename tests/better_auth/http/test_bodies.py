@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from better_auth.http.endpoint import Operation
 from better_auth.storage.records import UserRecord
 from better_auth.urls import operations
 from tests.conftest import ApiClient
-from tests.operations import each, url_of
+from tests.operations import each, url_of, with_everything
 from tests.protocol import answered, refusal
 
 pytestmark = pytest.mark.django_db
@@ -18,9 +19,8 @@ Configure = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
-def _every_operation_is_offered(configure: Configure) -> None:
-    """``/legacy/exchange`` is there only beside a former system."""
-    configure(DUAL_AUTH={"ENABLED": True})
+def _every_operation_is_offered(configure: Configure, settings: Any) -> None:
+    configure(**with_everything(settings.BETTER_AUTH))
 
 
 @pytest.fixture

@@ -14,24 +14,16 @@ from better_auth.models import Account, Session, Verification
 from better_auth.storage.records import UserRecord
 from better_auth.urls import operations
 from tests.conftest import PASSWORD, ApiClient
-from tests.operations import VALID_BODIES, each, url_of
+from tests.operations import VALID_BODIES, each, url_of, with_everything
 from tests.protocol import answered, invalid
 
 pytestmark = pytest.mark.django_db
 POSTS = [one for one in operations if one.method == "POST" and one.reads_body]
 
 
-def send_nothing(**arguments: Any) -> None:
-    """A sender of text messages."""
-
-
 @pytest.fixture(autouse=True)
 def _every_operation_is_offered(configure: Callable[..., None], settings: Any) -> None:
-    """``/legacy/exchange`` is there only beside a former system, telephone numbers only with a sender."""
-    features = [*settings.BETTER_AUTH["FEATURES"], "phone_number"]
-    configure(
-        DUAL_AUTH={"ENABLED": True}, FEATURES=features, PHONE_NUMBER={"SENDER": f"{__name__}.send_nothing"}
-    )
+    configure(**with_everything(settings.BETTER_AUTH))
 
 
 @pytest.fixture
