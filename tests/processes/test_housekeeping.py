@@ -16,9 +16,9 @@ EXPIRED = {
     "Expired sessions": """
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)
         INSERT INTO better_auth_sessions (id, user_id, token_hash, created_at, updated_at, expires_at,
-            ip_address, user_agent, auth_method, additional_fields)
+            ip_address, user_agent, auth_method, second_factor, additional_fields)
         SELECT 'doomed-' || i, (SELECT id FROM better_auth_users LIMIT 1), 'doomed-' || i,
-            '2020-01-01 00:00:00', '2020-01-01 00:00:00', '2020-01-01 00:00:00', '', '', '', '{}' FROM n
+            '2020-01-01 00:00:00', '2020-01-01 00:00:00', '2020-01-01 00:00:00', '', '', '', '', '{}' FROM n
     """,
     "Expired verification tokens": """
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)
