@@ -11,10 +11,10 @@ from django.conf import settings
 from django.db import models
 from django_otp.models import Device, DeviceManager
 
-from better_auth import clock, factors, users
+from better_auth import users
 from better_auth.crypto.identifiers import ID_RANDOM_LENGTH, ID_TIME_LENGTH, LOWER_ALPHANUMERIC
-from better_auth.events import TwoFactorFailed, TwoFactorPassed, publish
-from better_auth.factors import Factors
+from better_auth.events import Client
+from better_auth.features.two_factor import beside_password
 from better_auth.models.user import ID_LENGTH
 
 
@@ -54,29 +54,9 @@ class FactorDevice(Device):  # type: ignore[misc, unused-ignore]
     def verify_token(self, token: str) -> bool:
         """Whether it is a code of the app, or a backup code; either is spent then."""
         user = users.find_by_key(self.user_id)
-        found = factors.find(user) if user else None
-        if user is None or found is None or not found.verified:
+        if user is None or not self.confirmed:
             return False
-        if factors.begin_attempt(found):
-            factor = _factor_of(found, str(token).strip())
-            if factor:
-                factors.succeed(found)
-                publish(TwoFactorPassed(subject_id=user.id, details={"factor": factor, "door": "django_otp"}))
-                return True
-            reason = "wrong_code"
-        else:
-            reason = "locked"
-        details = {"factor": "totp", "reason": reason, "door": "django_otp"}
-        publish(TwoFactorFailed(subject_id=user.id, details=details))
-        return False
-
-
-def _factor_of(found: Factors, code: str) -> str:
-    authenticator = found.authenticator
-    step = authenticator.find_step(code, timestamp=clock.timestamp()) if authenticator else None
-    if step is not None:
-        return "totp" if factors.spend_step(found, step) else ""
-    return "backup_code" if factors.spend_backup_code(found, code) else ""
+        return beside_password.show(user, str(token), client=Client(), door="django_otp")
 
 
 def _text_of(number: int) -> str:

@@ -123,7 +123,8 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("users", ["stock_user", "swapped_user"])
 def test_the_admin_site_is_the_same_whoever_owns_the_users(users: str) -> None:
-    tests = ["tests/better_auth/test_admin.py", "tests/better_auth/test_admin_factors.py"]
+    parts = ("", "_factors", "_sign_in")
+    tests = [f"tests/better_auth/test_admin{part}.py" for part in parts]
     done = run("-m", "pytest", f"--ds=tests.settings.{users}", "-q", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout
 
