@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.conformance.run_conformance import DEFAULT_SUITE, install_libraries
+from tests.conformance.run_conformance import ADMIN_EMAIL, ADMIN_PASSWORD, DEFAULT_SUITE, install_libraries
 from tests.interop.reference import ensure_node
 from tests.server import RunningServer, pytest_runtest_makereport
 
@@ -39,7 +39,9 @@ def server() -> Iterator[RunningServer]:
         "BETTER_AUTH_PASSKEY_RP_ID": "localhost",
         "BETTER_AUTH_PASSKEY_USER_VERIFICATION": "required",
     }
-    with RunningServer(DJANGO_SETTINGS_MODULE="tests.settings.browser_page", **passkeys) as running:
+    operator = {"BETTER_AUTH_ADMIN_EMAIL": ADMIN_EMAIL, "BETTER_AUTH_ADMIN_PASSWORD": ADMIN_PASSWORD}
+    page = "tests.settings.browser_page"
+    with RunningServer(DJANGO_SETTINGS_MODULE=page, **passkeys, **operator) as running:
         yield running
 
 
