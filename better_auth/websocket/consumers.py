@@ -48,7 +48,7 @@ class _Known:
 
     @property
     def user(self) -> Any:
-        """The host's own user, as of the handshake."""
+        """The host's own user, as of its first use: in async code ``await self.load_user()`` before."""
         return self.scope["user"]
 
     def _turn_away(self, permission: Permission) -> None:
@@ -64,6 +64,10 @@ class _Async(_Known):
             self._turn_away(refusing)
             return
         await super().websocket_connect(message)  # type: ignore[misc]
+
+    async def load_user(self) -> Any:
+        """The host's own user, selected in a thread when this is first called."""
+        return await self.visit.load_user()
 
     async def allows(self, *permissions: Permission) -> bool:
         """For a single message: whether all of these allow it, as of now."""

@@ -10,7 +10,7 @@ from better_auth.events import observe
 from better_auth.paced_log import PacedLog
 from better_auth.websocket import handshake, messages, metrics
 from better_auth.websocket.closing import CloseCode, Refused
-from better_auth.websocket.connection import Connection, keep
+from better_auth.websocket.connection import Connection
 from better_auth.websocket.handshake import Scope, Shown
 from better_auth.websocket.identity import Authority, Identity
 from better_auth.websocket.open_sockets import OpenSockets, sockets_of
@@ -66,7 +66,7 @@ class Gate:
             await connection.say_farewell()
         finally:
             self._note_end(connection, shown)
-            keep(asyncio.ensure_future(visit.leave()))
+            visit.leave()
 
     async def _receive_visitor(self, visit: Visit, scope: Scope, shown: Shown, sockets: OpenSockets) -> None:
         connection = visit.connection

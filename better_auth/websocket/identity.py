@@ -14,9 +14,9 @@ from better_auth.websocket.handshake import Shown
 class Identity:
     """``names``: by which it is told that something has changed; ``good_until``: Unix seconds, None for what
     has no end; ``credentials``: to ask again by, whatever the authority needs; ``user`` and ``session`` as
-    messages show them; ``row``: the host's own user, where the application wants it; ``is_renewable``: it may
-    have been prolonged meanwhile, so its end is looked up before it counts; ``turn``: of the authority,
-    before it was looked up."""
+    messages show them; ``row``: the host's own user, where there is an application, selected when used;
+    ``is_renewable``: it may have been prolonged meanwhile, so its end is looked up before it counts;
+    ``turn``: of the authority, before it was looked up."""
 
     user_id: str
     principal: Any

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from better_auth import clock, rate_limits, sessions, users
+from better_auth import clock, rate_limits, sessions
 from better_auth.authentication.credentials import (
     BearerEnded,
     Credentials,
@@ -34,6 +34,7 @@ from better_auth.storage.subscription import subscription
 from better_auth.websocket import recording
 from better_auth.websocket.closing import CloseCode, Ending, Refused
 from better_auth.websocket.handshake import Shown
+from better_auth.websocket.host_user import LazyHostUser, Wait, select_now
 from better_auth.websocket.identity import Identity, Verdict
 
 # A browser sends these along, whatever page has opened the socket.
@@ -45,6 +46,8 @@ ROUTE = "/ws"
 THREADS = 4
 # With Redis nothing is missed; what was written past all of us is still found at last.
 CALMER = 12
+# An event loop that waits for a select serves nobody meanwhile.
+ON_LOOP_SECONDS = 5.0
 Heard = Callable[[Iterable[str] | None], None]
 
 
@@ -54,13 +57,17 @@ class Pipeline:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, "better-auth-sockets")
         self._heard: Heard | None = None
+        # Whether code of the host's asks for its user where a select would stop the event loop.
+        self._is_user_wanted = False
 
     async def identify(
         self, shown: Shown, *, with_row: bool, lease: Callable[[Identity | None], None]
     ) -> Identity | None:
         def work() -> Identity | None:
-            identity = identify(shown, with_row=with_row)
+            identity = identify(shown, self._wait_for if with_row else None)
             lease(identity)
+            if identity is not None and self._is_user_wanted:
+                select_now(identity.row)
             return identity
 
         found: Identity | None = await self.in_thread(work)
@@ -86,6 +93,11 @@ class Pipeline:
         seconds = auth_settings.websocket.check_seconds
         return float(seconds * CALMER if self._hears_all() else seconds)
 
+    def _wait_for(self, select: Callable[[], Any]) -> Any:
+        """On the event loop. From now on users are selected at the handshake, so that it stops only once."""
+        self._is_user_wanted = True
+        return self._threads.submit(_with_database, select).result(ON_LOOP_SECONDS)
+
     def _hears_all(self) -> bool:
         """The first call begins to listen, in the background."""
         return shared_sessions.client() is not None and subscription.is_live()
@@ -106,8 +118,9 @@ class Pipeline:
             self._heard(names)
 
 
-def identify(shown: Shown, *, with_row: bool) -> Identity | None:
-    """Raises ``Refused``. May ask the database."""
+def identify(shown: Shown, wait: Wait | None = None) -> Identity | None:
+    """With the host's user, where ``wait`` says how to select it from an event loop. Raises ``Refused``. May
+    ask the database."""
     try:
         rate_limits.ensure_rate(ROUTE, Client(shown.address))
     except TooManyRequests as refusal:
@@ -120,7 +133,7 @@ def identify(shown: Shown, *, with_row: bool) -> Identity | None:
             raise Refused(CloseCode.UNAUTHORIZED, "INVALID_TOKEN", "Invalid token")
         return None
     _ensure_welcome(principal, shown)
-    row = users.find_row(principal.user) if with_row else None
+    row = LazyHostUser(principal.user, wait) if wait else None
     return identity_of(principal, credentials, turn=turn, row=row)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from django.utils.functional import SimpleLazyObject
+
 from better_auth.conf import auth_settings
 from better_auth.events import observe
 from better_auth.websocket import handshake, messages
 from better_auth.websocket.closing import CloseCode, Refused
-from better_auth.websocket.connection import Connection
+from better_auth.websocket.connection import Connection, keep
 from better_auth.websocket.handshake import Shown
 from better_auth.websocket.identity import Authority, Identity
 from better_auth.websocket.messages import Control
@@ -55,6 +58,13 @@ class Visit:
     @property
     def principal(self) -> Any:
         return self.identity.principal
+
+    async def load_user(self) -> Any:
+        """``scope["user"]``, selected without the event loop waiting for it."""
+        row = self.identity.row
+        if isinstance(row, SimpleLazyObject):
+            await self._authority.in_thread(lambda: bool(row))
+        return row
 
     def close(self, code: int, reason: str = "", *, told: str | None = None) -> None:
         self.connection.end(code, reason, told=told)
@@ -115,13 +125,19 @@ class Visit:
             heartbeat=auth_settings.websocket.heartbeat_seconds,
         )
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
+        """What may block of it is done in the background."""
         connection, subjects = self.connection, self.connection.leased
         connection.is_gone = True
         self._sockets.remove(connection)
-        if subjects:
-            connection.leased = ()
-            await self._maybe_in_thread(partial(leases.release, connection.holder, subjects))
+        if not subjects:
+            return
+        connection.leased = ()
+        release = partial(leases.release, connection.holder, subjects)
+        if leases.may_block():
+            keep(asyncio.ensure_future(self._authority.in_thread(release)))
+        else:
+            release()
 
     async def _identify(self, shown: Shown) -> Identity | None:
         return await self._authority.identify(shown, with_row=self._with_row, lease=self._lease)
@@ -196,12 +212,6 @@ class Visit:
         observe("socket_handshake", "again", "accepted")
         await connection.say(self.welcome())
         connection.tell_application(is_news=True)
-
-    async def _maybe_in_thread(self, work: Any) -> None:
-        if leases.may_block():
-            await self._authority.in_thread(work)
-        else:
-            work()
 
 
 def _no_lease(identity: Identity | None) -> None:

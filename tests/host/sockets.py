@@ -36,6 +36,8 @@ class Plain(AsyncWebsocketConsumer):
             await self.send(bytes_data=bytes_data)
         elif text_data == "fail":
             raise ValueError("a consumer's own fault")
+        elif text_data == "user":  # on the event loop, as consumers of all kinds do
+            await self.send(text_data=self.scope["user"].email)
         elif text_data == "who":
             protocols = ",".join(self.scope["subprotocols"])
             user, principal = self.scope["user"], self.scope["principal"]
@@ -68,11 +70,20 @@ class Chat(AuthenticatedJsonConsumer):
         await self.send_json({"type": "changed", "name": self.principal.user.name})
 
 
+class Mine(AuthenticatedJsonConsumer):
+    """Says who the host's user is, without stopping the loop."""
+
+    async def connect(self) -> None:
+        user = await self.load_user()
+        await super().connect()
+        await self.send_json({"type": "mine", "email": user.email, "same": self.user.pk == user.pk})
+
+
 class Echo(SyncAuthenticatedJsonConsumer):
     permissions = (IsSignedIn(),)
 
     def receive_json(self, content: Any, **kwargs: Any) -> None:
-        self.send_json({"type": "echo", "name": self.principal.user.name, "content": content})
+        self.send_json({"type": "echo", "name": self.user.name, "content": content})
 
     def session_changed(self) -> None:
         self.send_json({"type": "changed", "name": self.principal.user.name})
@@ -96,6 +107,7 @@ _own = BetterAuthMiddleware(
             path("plain", Plain.as_asgi()),
             path("refusing", Refusing.as_asgi()),
             path("chat", Chat.as_asgi()),
+            path("mine", Mine.as_asgi()),
             path("echo", Echo.as_asgi()),
             path("slow", Slow.as_asgi()),
             path("verified", guarded("Verified", HasVerifiedEmail())),

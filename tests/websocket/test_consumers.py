@@ -19,6 +19,20 @@ def test_a_plain_consumer_finds_the_user_in_its_scope_and_no_token(opened: Open,
     assert socket.connection.recv() == f"{user_id} {user_id} bearer better-auth,chat.v1"
 
 
+def test_a_consumer_s_user_is_there_on_the_event_loop_and_without_stopping_it(
+    opened: Open, ann: Answer
+) -> None:
+    email = ann.json["user"]["email"]
+    mine = opened("/mine")
+    assert mine.hear()["success"]
+    assert mine.hear() == {"type": "mine", "email": email, "same": True}
+    for _ in range(2):  # the second is selected at its handshake
+        socket = opened("/plain")
+        socket.hear()
+        socket.say("user")
+        assert socket.connection.recv() == email
+
+
 def test_what_is_not_ours_is_the_consumer_s(opened: Open) -> None:
     socket = opened("/plain")
     socket.hear()

@@ -78,7 +78,7 @@ def by_handshake(shown: Shown) -> tuple[str | None, str | None]:
 
 def by_socket(scope: dict[str, Any], **more: Any) -> tuple[str | None, str | None]:
     try:
-        identity = pipeline.identify(replace(handshake.read(scope), **more), with_row=True)
+        identity = pipeline.identify(replace(handshake.read(scope), **more), lambda select: select())
     except Refused as refusal:
         return None, refusal.code
     if identity is None:

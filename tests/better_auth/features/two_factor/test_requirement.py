@@ -80,7 +80,7 @@ def test_the_hosts_doors_are_closed_too(clerk: Person) -> None:
     assert denied.value.code.name == "TWO_FACTOR_REQUIRED"
     shown = Shown({"cookie": request.META["HTTP_COOKIE"]}, "127.0.0.1", "", ORIGIN, "/ws/auth/")
     with pytest.raises(Refused) as refused:
-        identify(shown, with_row=False)
+        identify(shown)
     assert refused.value.code == "TWO_FACTOR_REQUIRED"
 
 
