@@ -1,8 +1,8 @@
 """Users, sessions, accounts and the audit log in Django's admin site; found there by autodiscovery.
 
 A host with an admin site of its own calls ``register_records``, ``register_users`` and ``ask_for_factors``
-with it. A host whose ``admin.py`` imports from here, to subclass ``better_auth.admin.users.UserAdmin``, registers
-the users itself.
+with it. A host whose ``admin.py`` imports from here, to subclass ``better_auth.admin.users.UserAdmin``,
+registers the users itself.
 """
 
 from __future__ import annotations
