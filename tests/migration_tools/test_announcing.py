@@ -16,7 +16,8 @@ from django.core.management.base import CommandError
 
 from tests.migration_tools.conftest import Migrate, people, person
 
-pytestmark = pytest.mark.django_db
+# Mails of earlier tests may still be on their way.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mails")]
 
 URL = "https://app.example.com/sign-in"
 MAPPING = 'missing_email = "placeholder"\n'
