@@ -91,7 +91,7 @@ def read_registration(answer: Any, expected: Expectation) -> NewCredential:
         )
         # Without an attestation nothing has been signed yet: a key that can't verify would be kept.
         ensure_public_key(found.credential_public_key)
-    except Exception as fault:
+    except Exception as fault:  # the parsers of CBOR, COSE and certificates fail in ways of their own
         raise BadAnswer(str(fault)) from fault
     if not 0 < len(found.credential_id) <= LONGEST_CREDENTIAL_ID:
         raise BadAnswer("the credential's id is too long")
@@ -124,7 +124,7 @@ def read_assertion(answer: Any, expected: Expectation, *, public_key: str) -> As
             credential_current_sign_count=0,
             require_user_verification=expected.user_verification,
         )
-    except Exception as fault:
+    except Exception as fault:  # as above
         if isinstance(fault.__context__, InvalidSignature):
             raise BadSignature("the signature does not hold") from fault
         raise BadAnswer(str(fault)) from fault

@@ -7,21 +7,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from better_auth import clock
 
 
-class Permission:
+class Permission(ABC):
     """``code`` and ``message`` are told to whoever is refused."""
 
     code = "FORBIDDEN"
     message = "You are not allowed to do this."
 
+    @abstractmethod
     def allows(self, principal: Any) -> bool:
         """In a thread: it may ask the database."""
-        raise NotImplementedError
 
     def watches(self, principal: Any) -> Iterable[str]:
         """Names of what it depends on, beside the session and the user."""

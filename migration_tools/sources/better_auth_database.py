@@ -36,9 +36,8 @@ from migration_tools.sources import (
     watermarks,
 )
 from migration_tools.sources.better_auth_api_keys import ApiKeyTable
-from migration_tools.sources.better_auth_factors import FactorTable
 from migration_tools.sources.better_auth_organizations import OrganizationTables
-from migration_tools.sources.better_auth_passkeys import PasskeyTable
+from migration_tools.sources.better_auth_tables import TableOfUsers
 from migration_tools.sources.databases import Database, Selection
 from migration_tools.sources.source import Share, Source, SourceFault, Told
 from migration_tools.values import moment_of, text_of, truth_of
@@ -85,10 +84,13 @@ class BetterAuthDatabase(Source):
         self._account = self._names("account", ("userId", *ACCOUNT))
         self._session = self._names("session", ("userId", *SESSION))
         self._organizations = OrganizationTables(self.database, self._found_table, self._names)
-        self._passkeys = PasskeyTable(self.database, self._found_table, self._names)
+        self._passkeys = self._table_of(better_auth_passkeys.TABLE, better_auth_passkeys.WANTED)
         self._api_keys = ApiKeyTable(self.database, self._found_table, self._names)
-        self._factors = FactorTable(self.database, self._found_table, self._names)
+        self._factors = self._table_of(better_auth_factors.TABLE, better_auth_factors.WANTED)
         self._watermarks()
+
+    def _table_of(self, table: str, wanted: Sequence[str]) -> TableOfUsers:
+        return TableOfUsers(self.database, self._found_table, self._names, table=table, wanted=wanted)
 
     def read(self, after: str = "", share: Share | None = None) -> Iterator[Read]:
         selection, changed = self._selection(), self._changed()

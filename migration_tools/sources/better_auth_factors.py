@@ -5,7 +5,7 @@ Source: two-factor.md, sections 5 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,42 +14,13 @@ from better_auth.conf import auth_settings
 from better_auth.crypto.one_time_codes import UnusableSecret, key_of
 from better_auth.sealing import Undecryptable, open_sealed
 from migration_tools.factors import base32_of, totp_from
-from migration_tools.sources.databases import Database
+from migration_tools.sources.better_auth_tables import Row
 from migration_tools.values import text_of, truth_of
 
 TABLE = "twoFactor"
 WANTED = ("userId", "secret", "backupCodes")
 OPTIONAL: Mapping[str, tuple[str, ...]] = {TABLE: ("verified",)}
 NOT_BROUGHT = "second-factor-not-brought"
-Row = Mapping[str, Any]
-
-
-class FactorTable:
-    """``table_of``: what the table is called there, or None where it is not; ``names_of``: the same of its
-    columns. A server without the plugin has none."""
-
-    def __init__(
-        self,
-        database: Database,
-        table_of: Callable[[str], str | None],
-        names_of: Callable[[str, Sequence[str]], dict[str, str]],
-    ) -> None:
-        self._database = database
-        self._table = table_of(TABLE)
-        self._names = names_of(TABLE, WANTED) if self._table else {}
-
-    def rows_of(self, user_keys: Sequence[Any]) -> dict[Any, list[Row]]:
-        """By the user's key, what stands there of their second factors."""
-        if self._table is None:
-            return {}
-        columns = {name: one for name, one in self._names.items() if name != "userId"}
-        found = self._database.related(
-            self._table, self._names["userId"], user_keys, names=list(columns.values())
-        )
-        return {
-            key: [{name: row[one] for name, one in columns.items()} for row in rows]
-            for key, rows in found.items()
-        }
 
 
 def extra_of(rows: Sequence[Row], *, is_enabled: bool) -> tuple[dict[str, Any], bool]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 from migration_tools.records import Refused
-from migration_tools.sources.databases import Database
+from migration_tools.sources.better_auth_tables import Row
 from migration_tools.values import moment_of, text_of, truth_of
 
 TABLE = "passkey"
@@ -16,35 +16,6 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     TABLE: ("name", "deviceType", "backedUp", "transports", "createdAt", "aaguid")
 }
 UNREADABLE = "passkey-unreadable"
-Row = Mapping[str, Any]
-
-
-class PasskeyTable:
-    """``table_of``: what the table is called there, or None where it is not; ``names_of``: the same of its
-    columns. A server without the plugin has none."""
-
-    def __init__(
-        self,
-        database: Database,
-        table_of: Callable[[str], str | None],
-        names_of: Callable[[str, Sequence[str]], dict[str, str]],
-    ) -> None:
-        self._database = database
-        self._table = table_of(TABLE)
-        self._names = names_of(TABLE, WANTED) if self._table else {}
-
-    def rows_of(self, user_keys: Sequence[Any]) -> dict[Any, list[Row]]:
-        """By the user's key."""
-        if self._table is None:
-            return {}
-        columns = {name: one for name, one in self._names.items() if name != "userId"}
-        found = self._database.related(
-            self._table, self._names["userId"], user_keys, names=list(columns.values())
-        )
-        return {
-            key: [{name: row[one] for name, one in columns.items()} for row in rows]
-            for key, rows in found.items()
-        }
 
 
 def passkeys_of(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], bool]:

@@ -5,8 +5,7 @@ Source: sessions-and-cookies.md, section 6.
 
 from __future__ import annotations
 
-from better_auth import sessions
-from better_auth.authentication.authenticators.session_cookie import is_unremembered
+from better_auth.authentication.authenticators.session_cookie import principal_of
 from better_auth.authentication.credentials import BearerEnded, Credentials, InvalidBearer
 from better_auth.authentication.principal import Principal
 from better_auth.conf import auth_settings
@@ -27,20 +26,10 @@ def authenticate(credentials: Credentials) -> Principal | None:
     token = session_token(bearer)
     if token is None:
         raise InvalidBearer
-    renew = credentials.renew and not is_unremembered(credentials)
-    resumed = sessions.resume(
-        token, renew=renew, read_only=credentials.read_only, from_store=credentials.from_store
-    )
-    if resumed is None:
+    principal = principal_of(token, credentials, AuthMethod.BEARER)
+    if principal is None:
         raise BearerEnded
-    return Principal(
-        resumed.user,
-        resumed.session,
-        AuthMethod.BEARER,
-        token=token,
-        renewed=resumed.renewed,
-        factors=resumed.session.factors,
-    )
+    return principal
 
 
 def session_token(bearer: str) -> str | None:

@@ -16,16 +16,24 @@ def authenticate(credentials: Credentials) -> Principal | None:
     token = signed_token(credentials)
     if token is None:
         return None
+    principal = principal_of(token, credentials, AuthMethod.SESSION)
+    if principal is None:
+        raise SessionEnded
+    return principal
+
+
+def principal_of(token: str, credentials: Credentials, method: AuthMethod) -> Principal | None:
+    """Who stands behind a session's token, however it was shown; None where it is dead."""
     renew = credentials.renew and not is_unremembered(credentials)
     resumed = sessions.resume(
         token, renew=renew, read_only=credentials.read_only, from_store=credentials.from_store
     )
     if resumed is None:
-        raise SessionEnded
+        return None
     return Principal(
         resumed.user,
         resumed.session,
-        AuthMethod.SESSION,
+        method,
         token=token,
         renewed=resumed.renewed,
         factors=resumed.session.factors,
